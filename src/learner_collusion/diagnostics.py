@@ -1,0 +1,176 @@
+"""Three symptoms of learner collusion (Section 6.1): excessive DIV, constant biases that cancel, and codependence."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .decomposition import Loss, check_weights, decompose, ensemble_and_learner_error, ensemble_error
+
+
+def debias(predictions: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Remove each learner's constant bias b_j = mean_i (f_j(x_i) - f(x_i)) (Section 6.1; optimal by Appendix C.1).
+
+    The ensemble's predictions do not change, and no other constants that leave them unchanged lower DIV further.
+
+    **Shape**: `predictions` (batch, learners) or (batch, learners, outputs); the result has the same shape.
+    """
+    weights = check_weights(weights, predictions)
+    mean = torch.tensordot(predictions, weights, dims=([1], [0])).unsqueeze(1)
+    return predictions - (predictions - mean).mean(0, keepdim=True)
+
+
+def bias_share(predictions: Tensor, weights: Tensor | None = None) -> float:
+    """Share of DIV that constant biases explain, 1 - DIV(debiased)/DIV, in [0, 1] (Figure 3); 0 where DIV is 0.
+
+    **Shape**: `predictions` (batch, learners) or (batch, learners, outputs); DIV is that of the squared error (Eq. 1).
+    """
+    weights = check_weights(weights, predictions)
+    before = _spread(predictions, weights)
+    return 1 - _spread(debias(predictions, weights), weights) / before if before > 0 else 0.0
+
+
+def _spread(predictions: Tensor, weights: Tensor) -> float:
+    flat = predictions.reshape(*predictions.shape[:2], -1).double()
+    weights = weights.double()
+    mean = torch.einsum("bmk,m->bk", flat, weights).unsqueeze(1)
+    return float(((flat - mean).square().sum(2) * weights).sum(1).mean())
+
+
+def codependence(
+    predictions: Tensor,
+    targets: Tensor,
+    drop: float = 0.2,
+    draws: int = 100,
+    per: str = "example",
+    generator: torch.Generator | None = None,
+    loss: Loss = "squared_error",
+    averaging: str = "output",
+    weights: Tensor | None = None,
+) -> float:
+    """Mean increase of ERR when a share `drop` of the learners, int(M drop) of them, is left out at test time (Figure 4).
+
+    The learners to leave out are drawn at random `draws` times, anew for each example (`per="example"`, as in the
+    official code) or once for the whole ensemble (`per="ensemble"`); the weights of the kept ones are scaled to add
+    to 1. The increase is absolute, in the unit of the loss.
+
+    **Shape**: `predictions` and `targets` as in `decompose`.
+
+    Errors: ValueError where no learner would be kept.
+    """
+    curve = codependence_curve(
+        predictions.unsqueeze(0), targets, (drop,), draws, per, generator, loss, averaging, weights
+    )
+    return float(curve[0, 0])
+
+
+def codependence_curve(
+    predictions: Tensor,
+    targets: Tensor,
+    drops: tuple[float, ...],
+    draws: int = 100,
+    per: str = "example",
+    generator: torch.Generator | None = None,
+    loss: Loss = "squared_error",
+    averaging: str = "output",
+    weights: Tensor | None = None,
+) -> Tensor:
+    """`codependence` of several ensembles for several shares at once, with the same draws for all: (ensembles, drops).
+
+    **Shape**: `predictions` (ensembles, batch, learners) or (ensembles, batch, learners, outputs). The learners that
+    a smaller share leaves out are among those that a larger one does.
+    """
+    if per not in ("example", "ensemble"):
+        raise ValueError(f"per is {per!r}: choose 'example' or 'ensemble'.")
+    ensembles, batch, learners = predictions.shape[:3]
+    weights = check_weights(weights, predictions[0])
+    dropped = [int(learners * drop + 1e-9) for drop in drops]
+    if min(drops) < 0 or max(dropped) >= learners:
+        raise ValueError(f"drop must keep at least one of the {learners} learners and not be negative: {drops}.")
+    full = torch.stack([ensemble_and_learner_error(p, targets, loss, averaging, weights)[0].mean() for p in predictions])
+    total = torch.zeros(ensembles, len(drops), dtype=full.dtype, device=full.device)
+    for _ in range(draws):
+        keys = torch.rand(1 if per == "ensemble" else batch, learners, generator=generator, device=predictions.device)
+        order = keys.argsort(1).expand(batch, learners)
+        for d, count in enumerate(dropped):
+            kept = order[:, count:]
+            share = weights[kept]
+            share = share / share.sum(1, keepdim=True)
+            for e in range(ensembles):
+                total[e, d] += _kept_error(predictions[e], targets, kept, share, loss, averaging).mean()
+    return total / draws - full[:, None]
+
+
+def _kept_error(predictions, targets, kept, share, loss, averaging) -> Tensor:
+    """ERR per example of ensembles that keep other learners, `kept` (batch, kept), for each example."""
+    if loss == "squared_error" and predictions.ndim == 2:  # Figure 4's hot loop
+        return ((predictions.gather(1, kept) * share).sum(1) - targets).square()
+    index = kept.reshape(*kept.shape, *[1] * (predictions.ndim - 2)).expand(-1, -1, *predictions.shape[2:])
+    return ensemble_error(predictions.gather(1, index), targets, loss, averaging, share)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What `diagnose` found; print it."""
+
+    learners: int
+    err: float
+    err_bar: float
+    div: float
+    bias_share: float
+    drop: float
+    codependence: float
+
+    def __str__(self) -> str:
+        ratio = self.div / self.err if self.err > 0 else float("inf")
+        rise = self.codependence / self.err if self.err > 0 else float("inf")
+        signs = []
+        if ratio > 1:
+            signs.append("DIV exceeds the ensemble's error")
+        if self.bias_share > 0.3:
+            signs.append("constant biases explain much of DIV")
+        if rise > 0.5:
+            signs.append("the learners depend on each other")
+        verdict = ("No sign", "One sign of three", "Two signs of three", "All signs")[len(signs)] + " of learner collusion"
+        verdict += ": " + "; ".join(signs) if signs else ""
+        return (
+            f"Ensemble of {self.learners} learners\n"
+            f"  ERR       {self.err:.6g}   error of the ensemble\n"
+            f"  ERR-bar   {self.err_bar:.6g}   mean error of the learners\n"
+            f"  DIV       {self.div:.6g}   diversity, {ratio:.3g} times ERR\n"
+            f"  bias      {self.bias_share:.1%} of the spread is constant bias\n"
+            f"  dropping  {self.drop:.0%} of the learners adds {self.codependence:.3g} to ERR, {rise:.3g} times ERR\n"
+            f"{verdict}."
+        )
+
+
+def diagnose(
+    predictions: Tensor,
+    targets: Tensor,
+    loss: Loss = "squared_error",
+    averaging: str = "output",
+    weights: Tensor | None = None,
+    drop: float = 0.2,
+    draws: int = 100,
+    per: str = "example",
+    generator: torch.Generator | None = None,
+) -> Diagnosis:
+    """All symptoms of learner collusion in a table of predictions, ready to print.
+
+    **Shape**: `predictions` and `targets` as in `decompose`. The share of constant bias is taken of what the ensemble
+    averages: probabilities for `averaging="probability"`, else the predictions themselves. Of fewer than 1/drop
+    learners one is dropped. The thresholds behind the verdict are this project's, not the paper's: DIV > ERR, bias
+    share > 0.3, and an increase of more than half of ERR.
+
+    Errors: ValueError for shapes or names that do not fit, and for an ensemble of one.
+    """
+    learners = predictions.shape[1]
+    if learners < 2:
+        raise ValueError("An ensemble of one learner has no diversity to diagnose: pass at least two.")
+    parts = decompose(predictions, targets, loss, averaging, weights)
+    of_probabilities = averaging == "probability" or (loss in ("cross_entropy", "brier") and averaging == "output")
+    averaged = predictions.softmax(2) if of_probabilities else predictions
+    drop = max(drop, 1 / learners)
+    rise = codependence(predictions, targets, drop, draws, per, generator, loss, averaging, weights)
+    share = bias_share(averaged, weights)
+    return Diagnosis(learners, float(parts.err), float(parts.err_bar), float(parts.div), share, drop, rise)

@@ -1,0 +1,5 @@
+"""What a user can mend."""
+
+
+class UserError(ValueError):
+    """One sentence that says what is wrong and what to do; the commands print it without a traceback."""

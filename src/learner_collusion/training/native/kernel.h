@@ -1,0 +1,415 @@
+// Training of one ensemble of MLPs, compiled once per instruction set (SET, WIDEST, TILE_ROWS, TILE_COLUMNS).
+//
+// The learners are the lanes of the vectors: element [i][k] of every array holds that number for WIDTH learners side
+// by side. So one loop nest serves any number of inputs, hidden units and layers without padding, nothing is ever
+// transposed or added up across lanes, and a learner's arithmetic does not depend on its neighbours. Learners are
+// dealt out to blocks of 16, 8 or 4 lanes; lanes without a learner hold zeros and stay zero.
+//
+// No standard containers here: their inline functions, compiled for one instruction set, could be linked into another.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine.h"
+
+namespace SET {
+namespace {
+
+enum Finish { PLAIN, RELU, MASK };
+
+// c[m][n] = bias[n] + sum over k of a[m][k] * b[k][n], each element WIDTH lanes, for one tile of ROWS x COLUMNS.
+// SHARED: a holds plain numbers, the same for all lanes (the input). MASK: zero where the activation is not positive.
+template <class T, int WIDTH, bool SHARED, Finish FINISH, int ROWS, int COLUMNS>
+inline void tile(long depth, const T* a, long a_row, long a_step, const T* b, long b_step, long b_column, T* c,
+                 long c_row, const T* extra, long extra_row) {
+  typedef T Lanes __attribute__((vector_size(sizeof(T) * WIDTH)));
+  Lanes sum[ROWS][COLUMNS];
+#pragma GCC unroll 8
+  for (int m = 0; m < ROWS; m++)
+#pragma GCC unroll 8
+    for (int n = 0; n < COLUMNS; n++) {
+      if (FINISH == RELU)
+        sum[m][n] = *(const Lanes*)(extra + n * WIDTH);
+      else
+        sum[m][n] = Lanes{};
+    }
+  for (long k = 0; k < depth; k++, a += a_step, b += b_step) {
+    Lanes right[COLUMNS];
+#pragma GCC unroll 8
+    for (int n = 0; n < COLUMNS; n++) right[n] = *(const Lanes*)(b + n * b_column);
+#pragma GCC unroll 8
+    for (int m = 0; m < ROWS; m++) {
+      Lanes left;
+      if (SHARED)
+        left = Lanes{} + a[m * a_row];
+      else
+        left = *(const Lanes*)(a + m * a_row);
+#pragma GCC unroll 8
+      for (int n = 0; n < COLUMNS; n++) sum[m][n] += left * right[n];
+    }
+  }
+#pragma GCC unroll 8
+  for (int m = 0; m < ROWS; m++)
+#pragma GCC unroll 8
+    for (int n = 0; n < COLUMNS; n++) {
+      Lanes value = sum[m][n];
+      if (FINISH == RELU) value = value > 0 ? value : Lanes{};
+      if (FINISH == MASK) value = *(const Lanes*)(extra + m * extra_row + n * WIDTH) > 0 ? value : Lanes{};
+      *(Lanes*)(c + m * c_row + n * WIDTH) = value;
+    }
+}
+
+template <class T, int WIDTH, bool SHARED, Finish FINISH, int ROWS>
+inline void tile_row(long columns, long depth, const T* a, long a_row, long a_step, const T* b, long b_step,
+                     long b_column, T* c, long c_row, const T* extra, long extra_row) {
+  for (; columns >= TILE_COLUMNS; columns -= TILE_COLUMNS) {
+    tile<T, WIDTH, SHARED, FINISH, ROWS, TILE_COLUMNS>(depth, a, a_row, a_step, b, b_step, b_column, c, c_row, extra,
+                                                       extra_row);
+    b += TILE_COLUMNS * b_column;
+    c += TILE_COLUMNS * WIDTH;
+    if (FINISH != PLAIN) extra += TILE_COLUMNS * WIDTH;
+  }
+  if (columns == 2)
+    tile<T, WIDTH, SHARED, FINISH, ROWS, 2>(depth, a, a_row, a_step, b, b_step, b_column, c, c_row, extra, extra_row);
+  if (columns == 1)
+    tile<T, WIDTH, SHARED, FINISH, ROWS, 1>(depth, a, a_row, a_step, b, b_step, b_column, c, c_row, extra, extra_row);
+}
+static_assert(TILE_COLUMNS == 3, "tile_row knows the remainders 1 and 2");
+
+template <class T, int WIDTH, bool SHARED, Finish FINISH>
+void product(long rows, long columns, long depth, const T* a, long a_row, long a_step, const T* b, long b_step,
+             long b_column, T* c, long c_row, const T* extra, long extra_row) {
+  for (; rows >= TILE_ROWS; rows -= TILE_ROWS) {
+    tile_row<T, WIDTH, SHARED, FINISH, TILE_ROWS>(columns, depth, a, a_row, a_step, b, b_step, b_column, c, c_row,
+                                                  extra, extra_row);
+    a += TILE_ROWS * a_row;
+    c += TILE_ROWS * c_row;
+    if (FINISH == MASK) extra += TILE_ROWS * extra_row;
+  }
+  for (; rows > 0; rows--) {
+    tile_row<T, WIDTH, SHARED, FINISH, 1>(columns, depth, a, a_row, a_step, b, b_step, b_column, c, c_row, extra,
+                                          extra_row);
+    a += a_row;
+    c += c_row;
+    if (FINISH == MASK) extra += extra_row;
+  }
+}
+
+template <class T>
+T* allocate(long count) {
+  void* memory = nullptr;
+  if (posix_memalign(&memory, 64, sizeof(T) * (count > 0 ? count : 1))) abort();
+  memset(memory, 0, sizeof(T) * count);
+  return (T*)memory;
+}
+
+// Sizes that every block of lanes shares.
+struct Shape {
+  int features, hidden, layers;
+  int inputs(int layer) const { return layer == 0 ? features : hidden; }
+  int outputs(int layer) const { return layer == layers ? 1 : hidden; }
+  long parameters() const {
+    long count = 0;
+    for (int layer = 0; layer <= layers; layer++) count += (long)(inputs(layer) + 1) * outputs(layer);
+    return count;
+  }
+};
+
+// Up to WIDTH learners side by side: parameters, Adam's moments, and the activations of one batch.
+template <class T>
+struct Block {
+  int width, first, used;  // lanes; the first learner; how many lanes hold one
+  T *parameters, *gradient, *mean, *square;
+  T *activations, *deltas;  // [layer][row][unit][lane]; two layers' worth of deltas
+};
+
+template <class T, int WIDTH>
+void forward(const Shape& shape, Block<T>& block, const T* x, long rows, long capacity) {
+  const T* weights = block.parameters;
+  const T* previous = nullptr;
+  T* current = block.activations;
+  for (int layer = 0; layer <= shape.layers; layer++) {
+    const long in = shape.inputs(layer), out = shape.outputs(layer);
+    const T* bias = weights + in * out * WIDTH;
+    if (layer == shape.layers) {  // one linear output: a plain dot product of each row with the weights
+      typedef T Lanes __attribute__((vector_size(sizeof(T) * WIDTH)));
+      product<T, WIDTH, false, PLAIN>(rows, 1, in, previous, in * WIDTH, WIDTH, weights, WIDTH, WIDTH, current, WIDTH,
+                                      nullptr, 0);
+      for (long i = 0; i < rows; i++) *(Lanes*)(current + i * WIDTH) += *(const Lanes*)bias;
+    } else if (layer == 0) {
+      product<T, WIDTH, true, RELU>(rows, out, in, x, in, 1, weights, out * WIDTH, WIDTH, current, out * WIDTH, bias,
+                                    0);
+    } else {
+      product<T, WIDTH, false, RELU>(rows, out, in, previous, in * WIDTH, WIDTH, weights, out * WIDTH, WIDTH, current,
+                                     out * WIDTH, bias, 0);
+    }
+    weights = bias + out * WIDTH;
+    previous = current;
+    current += capacity * out * WIDTH;
+  }
+}
+
+// block.deltas starts with the derivative of the objective by each learner's output, [row][lane].
+template <class T, int WIDTH>
+void backward(const Shape& shape, Block<T>& block, const T* x, long rows, long capacity) {
+  typedef T Lanes __attribute__((vector_size(sizeof(T) * WIDTH)));
+  T *delta = block.deltas, *below = block.deltas + capacity * shape.hidden * WIDTH;
+  long offset = shape.parameters() * WIDTH;
+  for (int layer = shape.layers; layer >= 0; layer--) {
+    const long in = shape.inputs(layer), out = shape.outputs(layer);
+    offset -= (in + 1) * out * WIDTH;
+    T* gradient = block.gradient + offset;
+    for (long n = 0; n < out; n++) {
+      Lanes sum = Lanes{};
+      for (long i = 0; i < rows; i++) sum += *(const Lanes*)(delta + (i * out + n) * WIDTH);
+      *(Lanes*)(gradient + (in * out + n) * WIDTH) = sum;
+    }
+    if (layer == 0) {
+      product<T, WIDTH, true, PLAIN>(in, out, rows, x, 1, in, delta, out * WIDTH, WIDTH, gradient, out * WIDTH,
+                                     nullptr, 0);
+      return;
+    }
+    const T* activation = block.activations + (layer - 1) * capacity * shape.hidden * WIDTH;
+    product<T, WIDTH, false, PLAIN>(in, out, rows, activation, WIDTH, in * WIDTH, delta, out * WIDTH, WIDTH, gradient,
+                                    out * WIDTH, nullptr, 0);
+    product<T, WIDTH, false, MASK>(rows, in, out, delta, out * WIDTH, WIDTH, block.parameters + offset, WIDTH,
+                                   out * WIDTH, below, in * WIDTH, activation, in * WIDTH);
+    T* swap = delta;
+    delta = below;
+    below = swap;
+  }
+}
+
+// Adam (Kingma & Ba 2015) as PyTorch computes it, weight decay as L2 in the gradient.
+template <class T>
+void adam(Block<T>& block, long parameters, T rate, T decay, long step) {
+  const double correction1 = 1 - pow(0.9, (double)step), correction2 = 1 - pow(0.999, (double)step);
+  const T size = (T)(rate / correction1), root = (T)(1 / sqrt(correction2));
+  const long count = parameters * block.width;
+  T* __restrict weights = (T*)__builtin_assume_aligned(block.parameters, 64);
+  T* __restrict mean = (T*)__builtin_assume_aligned(block.mean, 64);
+  T* __restrict square = (T*)__builtin_assume_aligned(block.square, 64);
+  const T* __restrict gradient = (const T*)__builtin_assume_aligned(block.gradient, 64);
+  for (long p = 0; p < count; p++) {
+    const T g = gradient[p] + decay * weights[p];
+    const T m = mean[p] + (T)0.1 * (g - mean[p]);
+    const T v = (T)0.999 * square[p] + (T)0.001 * (g * g);
+    mean[p] = m;
+    square[p] = v;
+    const T spread = sizeof(T) == 4 ? (T)__builtin_sqrtf((float)v) : (T)__builtin_sqrt((double)v);
+    weights[p] -= size * (m / (spread * root + (T)1e-8));
+  }
+}
+
+template <class T>
+struct Ensemble {
+  Shape shape;
+  const Network<T>* network;
+  int blocks;
+  Block<T>* block;
+  long capacity;  // rows of a batch that the activations have room for
+
+  Ensemble(const Network<T>& net, long rows) : network(&net), capacity(rows) {
+    shape = Shape{net.features, net.hidden, net.layers};
+    block = (Block<T>*)calloc(net.learners, sizeof(Block<T>));
+    if (!block) abort();
+    blocks = 0;
+    for (int first = 0; first < net.learners;) {
+      const int left = net.learners - first;
+      const int width = left > 8 && WIDEST >= 16 ? 16 : left > 4 && WIDEST >= 8 ? 8 : 4;
+      Block<T>& b = block[blocks++];
+      b.width = width;
+      b.first = first;
+      b.used = left < width ? left : width;
+      const long count = shape.parameters() * width, layer = capacity * shape.hidden * width;
+      b.parameters = allocate<T>(count);
+      b.gradient = allocate<T>(count);
+      b.mean = allocate<T>(count);
+      b.square = allocate<T>(count);
+      b.activations = allocate<T>(shape.layers * layer + capacity * width);
+      b.deltas = allocate<T>(2 * layer);
+      first += b.used;
+    }
+  }
+  ~Ensemble() {
+    for (int i = 0; i < blocks; i++) {
+      T* arrays[] = {block[i].parameters, block[i].gradient,    block[i].mean,
+                     block[i].square,     block[i].activations, block[i].deltas};
+      for (T* array : arrays) free(array);
+    }
+    free(block);
+  }
+  Ensemble(const Ensemble&) = delete;
+  Ensemble& operator=(const Ensemble&) = delete;
+
+  void load(const T* parameters) {
+    const long count = shape.parameters();
+    for (int i = 0; i < blocks; i++)
+      for (int lane = 0; lane < block[i].used; lane++)
+        for (long p = 0; p < count; p++)
+          block[i].parameters[p * block[i].width + lane] = parameters[(block[i].first + lane) * count + p];
+  }
+  void store(T* parameters, bool gradients = false) const {
+    const long count = shape.parameters();
+    for (int i = 0; i < blocks; i++) {
+      const T* source = gradients ? block[i].gradient : block[i].parameters;
+      for (int lane = 0; lane < block[i].used; lane++)
+        for (long p = 0; p < count; p++)
+          parameters[(block[i].first + lane) * count + p] = source[p * block[i].width + lane];
+    }
+  }
+
+  T* outputs(const Block<T>& b) const { return b.activations + shape.layers * capacity * shape.hidden * b.width; }
+
+  void predict(const T* x, long rows) {
+    for (int i = 0; i < blocks; i++) {
+      if (block[i].width == 4) forward<T, 4>(shape, block[i], x, rows, capacity);
+      if (WIDEST >= 8 && block[i].width == 8) forward<T, (WIDEST >= 8 ? 8 : 4)>(shape, block[i], x, rows, capacity);
+      if (WIDEST >= 16 && block[i].width == 16)
+        forward<T, (WIDEST >= 16 ? 16 : 4)>(shape, block[i], x, rows, capacity);
+    }
+  }
+
+  // Derivatives of (1 - beta) ERR-bar + beta ERR (Eq. 2) by all parameters, after predict(x, rows).
+  void differentiate(const T* x, const T* y, long rows, T beta) {
+    for (long i = 0; i < rows; i++) {
+      const T residual = mean(i) - y[i];
+      for (int j = 0; j < blocks; j++) {
+        Block<T>& b = block[j];
+        const T* f = outputs(b) + i * b.width;
+        for (int lane = 0; lane < b.used; lane++)
+          b.deltas[i * b.width + lane] = network->weights[b.first + lane] * ((T)2 / (T)rows) *
+                                         (((T)1 - beta) * (f[lane] - y[i]) + beta * residual);
+        for (int lane = b.used; lane < b.width; lane++) b.deltas[i * b.width + lane] = 0;
+      }
+    }
+    for (int i = 0; i < blocks; i++) {
+      if (block[i].width == 4) backward<T, 4>(shape, block[i], x, rows, capacity);
+      if (WIDEST >= 8 && block[i].width == 8) backward<T, (WIDEST >= 8 ? 8 : 4)>(shape, block[i], x, rows, capacity);
+      if (WIDEST >= 16 && block[i].width == 16)
+        backward<T, (WIDEST >= 16 ? 16 : 4)>(shape, block[i], x, rows, capacity);
+    }
+  }
+
+  T mean(long row) const {
+    T sum = 0;
+    for (int j = 0; j < blocks; j++) {
+      const T* f = outputs(block[j]) + row * block[j].width;
+      for (int lane = 0; lane < block[j].used; lane++) sum += network->weights[block[j].first + lane] * f[lane];
+    }
+    return sum;
+  }
+
+  // Adds the ERR, ERR-bar and DIV of rows that were just predicted, each from its own formula (Def. 4.1, Eq. 1).
+  void measure(const T* y, long rows, double* err, double* err_bar, double* div) const {
+    for (long i = 0; i < rows; i++) {
+      const T centre = mean(i);
+      *err += (double)(centre - y[i]) * (centre - y[i]);
+      for (int j = 0; j < blocks; j++) {
+        const T* f = outputs(block[j]) + i * block[j].width;
+        for (int lane = 0; lane < block[j].used; lane++) {
+          const double weight = network->weights[block[j].first + lane];
+          *err_bar += weight * (double)(f[lane] - y[i]) * (f[lane] - y[i]);
+          *div += weight * (double)(f[lane] - centre) * (f[lane] - centre);
+        }
+      }
+    }
+  }
+};
+
+template <class T>
+void train_(const Training<T>& task) {
+  const Network<T>& net = task.network;
+  const long features = net.features;
+  Ensemble<T> ensemble(net, task.batch);
+  const long parameters = ensemble.shape.parameters();
+  ensemble.load(task.initial);
+  ensemble.store(task.best);
+  T *x = allocate<T>(task.batch * features), *y = allocate<T>(task.batch);
+  double best = INFINITY;
+  long step = 0;
+  int waited = 0, epoch = 0;
+  task.outcome[0] = task.outcome[1] = task.outcome[2] = 0;
+  while (epoch < task.epochs && waited < task.patience && !task.outcome[2]) {
+    const int32_t* order = task.orders + (long)epoch * task.rows;
+    double* record = task.history + (long)epoch * HISTORY_COLUMNS;
+    double unused = 0;
+    for (int c = 0; c < HISTORY_COLUMNS; c++) record[c] = 0;
+    for (long start = 0; start < task.rows; start += task.batch) {
+      const long rows = task.rows - start < task.batch ? task.rows - start : task.batch;
+      for (long i = 0; i < rows; i++) {
+        memcpy(x + i * features, task.x + order[start + i] * features, sizeof(T) * features);
+        y[i] = task.y[order[start + i]];
+      }
+      ensemble.predict(x, rows);
+      ensemble.measure(y, rows, &record[0], &record[1], &unused);
+      ensemble.differentiate(x, y, rows, task.beta);
+      step++;
+      for (int j = 0; j < ensemble.blocks; j++)
+        adam<T>(ensemble.block[j], parameters, (T)task.rate, (T)task.decay, step);
+    }
+    for (long start = 0; start < task.validation_rows; start += task.batch) {
+      const long left = task.validation_rows - start, rows = left < task.batch ? left : task.batch;
+      ensemble.predict(task.validation_x + start * features, rows);
+      ensemble.measure(task.validation_y + start, rows, &record[2], &record[3], &record[4]);
+    }
+    record[0] /= task.rows;
+    record[1] /= task.rows;
+    for (int c = 2; c < HISTORY_COLUMNS; c++) record[c] /= task.validation_rows;
+    epoch++;
+    if (!isfinite(record[1]) || !isfinite(record[3])) {
+      task.outcome[2] = epoch;
+    } else if (record[2] < best) {
+      best = record[2];
+      waited = 0;
+      task.outcome[1] = epoch;
+      ensemble.store(task.best);
+    } else {
+      waited++;
+    }
+  }
+  task.outcome[0] = epoch;
+  ensemble.store(task.last);
+  free(x);
+  free(y);
+}
+
+template <class T>
+void gradient_(const Network<T>& net, const T* parameters, const T* x, const T* y, long rows, T beta, T* gradient) {
+  Ensemble<T> ensemble(net, rows);
+  ensemble.load(parameters);
+  ensemble.predict(x, rows);
+  ensemble.differentiate(x, y, rows, beta);
+  ensemble.store(gradient, true);
+}
+
+}  // namespace
+
+void train(const Training<float>& task) { train_<float>(task); }
+
+void predict(const Network<float>& net, const float* parameters, const float* x, long rows, float* f) {
+  const long batch = 64;
+  Ensemble<float> ensemble(net, batch);
+  ensemble.load(parameters);
+  for (long start = 0; start < rows; start += batch) {
+    const long count = rows - start < batch ? rows - start : batch;
+    ensemble.predict(x + start * net.features, count);
+    for (int j = 0; j < ensemble.blocks; j++) {
+      const Block<float>& b = ensemble.block[j];
+      for (long i = 0; i < count; i++)
+        for (int lane = 0; lane < b.used; lane++)
+          f[(start + i) * net.learners + b.first + lane] = ensemble.outputs(b)[i * b.width + lane];
+    }
+  }
+}
+
+void gradient(const Network<float>& net, const float* parameters, const float* x, const float* y, long rows,
+              float beta, float* gradient) {
+  gradient_<float>(net, parameters, x, y, rows, beta, gradient);
+}
+void gradient(const Network<double>& net, const double* parameters, const double* x, const double* y, long rows,
+              double beta, double* gradient) {
+  gradient_<double>(net, parameters, x, y, rows, beta, gradient);
+}
+
+}  // namespace SET
