@@ -1,0 +1,88 @@
+"""The configuration: checked against its schema, and compared with the paper's. Imported while Snakemake parses, so
+only the standard library, PyYAML and jsonschema."""
+
+import difflib
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+from .errors import UserError
+
+# What counts as the same experiment run smaller, by the part of the paper that it belongs to.
+_PARTS = {
+    "tabular": ["tabular.datasets", "tabular.runs", "tabular.betas", "tabular.split", "tabular.preprocessing"]
+    + ["tabular.training", "tabular.tuning", "tabular.codependence", "tables"],
+    "theory": ["theory.cases"],
+    "claims": ["claims.bootstrap", "claims.level"],
+    "illustration": ["illustration"],
+}
+
+
+def check(config: dict, schema_path: str | Path) -> None:
+    """UserError, one sentence, at the first thing that the schema does not allow."""
+    schema = yaml.safe_load(Path(schema_path).read_text(encoding="utf-8"))
+    validator = jsonschema.Draft202012Validator(schema)
+    errors = sorted(validator.iter_errors(config), key=lambda e: [str(p) for p in e.absolute_path])
+    if errors:
+        raise UserError(_sentence(errors[0]))
+    unknown = [name for name in config["tabular"]["datasets"] if name not in config["tables"]]
+    if unknown:
+        raise UserError(
+            f"The configuration's tabular.datasets names {unknown[0]!r}, which is not declared: declare it under "
+            f"tables, or choose from {', '.join(config['tables'])}."
+        )
+    if 0 not in config["tabular"]["betas"] or 1 not in config["tabular"]["betas"]:
+        raise UserError("The configuration's tabular.betas must hold 0 and 1, which the claims compare: add them.")
+    tuning = config["tabular"]["tuning"]
+    if tuning["initial"] > tuning["iterations"]:
+        raise UserError(
+            f"The configuration's tabular.tuning.initial is {tuning['initial']}, more than its iterations: lower it."
+        )
+
+
+def _sentence(error: jsonschema.ValidationError) -> str:
+    where = ".".join(str(p) for p in error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        wrong = sorted(set(error.instance) - set(known))[0]
+        close = difflib.get_close_matches(wrong, known, 1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}."
+        return f"The configuration has an unknown key {'.'.join(filter(None, [where, wrong]))!r}: {hint}"
+    if error.validator == "required":
+        return f"The configuration's {where or 'top level'} lacks a key: {error.message}; copy it from config.yaml."
+    if "beta" in where and error.validator in ("minimum", "maximum"):
+        return (
+            f"The configuration's {where} is {error.instance}, but beta must lie in [0, 1]: beyond 1 the objective "
+            "has no lower bound (Theorem 5.1)."
+        )
+    return f"The configuration's {where} is wrong: {error.message}; see the comments in config.yaml."
+
+
+def differences(config: dict, paper: dict, part: str) -> list[str]:
+    """What `config` changes of the paper's settings in one part of the paper, such as "runs 2 instead of 10"."""
+    found = []
+    for path in _PARTS[part]:
+        ours, theirs = config, paper
+        for key in path.split("."):
+            ours, theirs = ours[key], theirs[key]
+        found += _compare(path.split(".")[-1], ours, theirs)
+    return found
+
+
+def _compare(name: str, ours, theirs) -> list[str]:
+    if ours == theirs:
+        return []
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return [line for key in ours for line in _compare(key, ours[key], theirs.get(key))]
+
+    def show(value) -> str:
+        return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+    return [f"{name.replace('_', ' ')} {show(ours)} instead of {show(theirs)}"]
+
+
+def note(config: dict, paper: dict, part: str) -> str:
+    """The line that marks reduced fidelity on a figure, table or claim; empty at the paper's settings."""
+    found = differences(config, paper, part)
+    return f"Fidelity {config['fidelity']!r}, not the paper's: {'; '.join(found)}." if found else ""

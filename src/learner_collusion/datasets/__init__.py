@@ -1,0 +1,1 @@
+"""Data sets: where they come from (`sources`), and how each family is prepared (`tabular`)."""

@@ -1,0 +1,114 @@
+"""Raw files: from the origin, else from a mirror folder, verified by SHA-256. Standard library alone."""
+
+import hashlib
+import io
+import os
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from pathlib import Path
+
+from ..errors import UserError
+from ..files import replacing
+
+MIRROR_VARIABLE = "LEARNER_COLLUSION_MIRROR"
+
+
+def fetch(
+    output: str,
+    file: str,
+    url: str | None,
+    sha256: list[str] | None,
+    mirror: str | None = None,
+    retries: int = 2,
+    timeout: float = 20,
+) -> str:
+    """Write the raw `file` of a data set to `output`, and return where it came from.
+
+    The origin `url` (the file itself, or a zip archive that holds it) is asked first, then the folder `mirror`, where
+    `file` may lie at any depth. `sha256` lists the checksums that are accepted; None accepts any, for files whose
+    content is checked once it is parsed.
+
+    Errors: UserError where neither has the file, or what they have is not the file that is expected.
+    """
+    reasons = []
+    for source, read in (("origin", lambda: _download(url, file, retries, timeout)), ("mirror", lambda: _find(mirror, file))):
+        try:
+            content = read()
+        except _Unavailable as reason:
+            reasons.append(str(reason))
+            continue
+        found = hashlib.sha256(content).hexdigest()
+        if sha256 is None or found in sha256:
+            with replacing(output) as beside:
+                beside.write_bytes(content)
+            return source
+        reasons.append(f"the {source}'s copy is another file or damaged (SHA-256 {found[:12]}..., not {sha256[0][:12]}...)")
+    raise UserError(
+        f"{file} cannot be had: {'; '.join(reasons)}. Put the original file into a folder and set {MIRROR_VARIABLE} to it."
+    )
+
+
+class _Unavailable(Exception):
+    pass
+
+
+def _download(url: str | None, file: str, retries: int, timeout: float) -> bytes:
+    if url is None:
+        raise _Unavailable("it has no address to download it from")
+    for attempt in range(retries + 1):
+        try:
+            with urllib.request.urlopen(url, timeout=timeout) as response:
+                return _unpack(response.read(), file)
+        except urllib.error.HTTPError as error:
+            raise _Unavailable(f"{url} answers {error.code}") from None
+        except OSError as error:
+            reason = error.reason if isinstance(error, urllib.error.URLError) else error
+            if attempt < retries and isinstance(reason, TimeoutError | ConnectionResetError):
+                time.sleep(2**attempt)
+                continue
+            raise _Unavailable(f"{url} does not answer ({reason})") from None
+    raise AssertionError("unreachable")
+
+
+def _unpack(content: bytes, file: str) -> bytes:
+    """The member `file` of a zip archive, or of an archive inside it; other content as it is."""
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        return content
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for member in archive.namelist():
+                if member.rsplit("/", 1)[-1] == file:
+                    return archive.read(member)
+                if member.endswith(".zip"):
+                    inner = archive.read(member)
+                    try:
+                        return _unpack(inner, file)
+                    except _Unavailable:
+                        continue
+    except zipfile.BadZipFile as error:
+        raise _Unavailable(f"the archive is damaged ({error})") from None
+    raise _Unavailable(f"the archive holds no {file}")
+
+
+def _find(mirror: str | None, file: str) -> bytes:
+    if not mirror:
+        raise _Unavailable(f"no mirror is set ({MIRROR_VARIABLE}, or datasets.mirror in the configuration)")
+    folder = Path(mirror)
+    if not folder.is_dir():
+        raise _Unavailable(f"the mirror {mirror} is no folder")
+    for parent, _, names in os.walk(folder):
+        if file in names:
+            return Path(parent, file).read_bytes()
+    raise _Unavailable(f"the mirror {mirror} holds no {file}")
+
+
+def export_diabetes(output: str) -> str:
+    """Write the diabetes table that scikit-learn ships (Efron et al. 2004), in its original units, as CSV."""
+    from sklearn.datasets import load_diabetes
+
+    frame = load_diabetes(as_frame=True, scaled=False).frame
+    with replacing(output) as beside:
+        frame.to_csv(beside, index=False)
+    return "scikit-learn"
