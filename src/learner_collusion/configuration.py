@@ -11,8 +11,10 @@ from .errors import UserError
 
 # What counts as the same experiment run smaller, by the part of the paper that it belongs to.
 _PARTS = {
-    "tabular": ["tabular.datasets", "tabular.runs", "tabular.betas", "tabular.split", "tabular.preprocessing"]
-    + ["tabular.training", "tabular.tuning", "tabular.codependence", "tables"],
+    "tabular": [
+        f"tabular.{key}"
+        for key in ("datasets", "runs", "betas", "split", "preprocessing", "training", "tuning", "codependence")
+    ],
     "theory": ["theory.cases"],
     "claims": ["claims.bootstrap", "claims.level"],
     "illustration": ["illustration"],

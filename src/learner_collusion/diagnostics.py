@@ -87,7 +87,9 @@ def codependence_curve(
     dropped = [int(learners * drop + 1e-9) for drop in drops]
     if min(drops) < 0 or max(dropped) >= learners:
         raise ValueError(f"drop must keep at least one of the {learners} learners and not be negative: {drops}.")
-    full = torch.stack([ensemble_and_learner_error(p, targets, loss, averaging, weights)[0].mean() for p in predictions])
+    full = torch.stack(
+        [ensemble_and_learner_error(p, targets, loss, averaging, weights)[0].mean() for p in predictions]
+    )
     total = torch.zeros(ensembles, len(drops), dtype=full.dtype, device=full.device)
     for _ in range(draws):
         keys = torch.rand(1 if per == "ensemble" else batch, learners, generator=generator, device=predictions.device)
@@ -131,7 +133,9 @@ class Diagnosis:
             signs.append("constant biases explain much of DIV")
         if rise > 0.5:
             signs.append("the learners depend on each other")
-        verdict = ("No sign", "One sign of three", "Two signs of three", "All signs")[len(signs)] + " of learner collusion"
+        verdict = ("No sign", "One sign of three", "Two signs of three", "All signs")[
+            len(signs)
+        ] + " of learner collusion"
         verdict += ": " + "; ".join(signs) if signs else ""
         return (
             f"Ensemble of {self.learners} learners\n"

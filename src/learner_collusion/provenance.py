@@ -46,7 +46,9 @@ def _meaning(module: str) -> str:
     tree = ast.parse(_path(module).read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
-        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None
+        documented = (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None
+        )
         if documented:
             node.body = body[1:]
     return ast.dump(tree)

@@ -33,7 +33,10 @@ TRIALS = pa.schema(
 # One row an epoch.
 HISTORY = pa.schema(
     [("beta", pa.float64()), ("epoch", pa.int32())]
-    + [(n, pa.float64()) for n in ("train_err", "train_err_bar", "validation_err", "validation_err_bar", "validation_div")]
+    + [
+        (n, pa.float64())
+        for n in ("train_err", "train_err_bar", "validation_err", "validation_err_bar", "validation_div")
+    ]
     + [("best", pa.bool_()), ("diverged", pa.bool_())]
 )
 # One row a test example and learner, in units of the standardised target.

@@ -20,7 +20,14 @@ def run_of(table: str, dataset: str, run: int, settings: dict, fold_validation: 
 
 
 def fit(
-    data: Run, betas: list[float], point: dict, training: dict, identity: tuple, engine: str, device: str, threads: int = 1
+    data: Run,
+    betas: list[float],
+    point: dict,
+    training: dict,
+    identity: tuple,
+    engine: str,
+    device: str,
+    threads: int = 1,
 ) -> tuple[Network, list[Trained]]:
     """Train one ensemble a beta with the hyper-parameters `point`; `identity` names the initial weights and batches."""
     network = Network(data.split.x.shape[1], point["learners"], point["hidden"], point["layers"])

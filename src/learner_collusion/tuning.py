@@ -4,10 +4,6 @@ import os
 import warnings
 from pathlib import Path
 
-# The Gaussian process sees 20 points: more than one thread is slower, and two jobs share two cores.
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
-
 from . import records
 from .files import write_json
 from .seeds import generator
@@ -58,7 +54,7 @@ def tune(table: str, dataset: str, run: int, settings: dict, trials: str, best: 
             "repeated": repeated,
         }
 
-    kept, optimiser = len(rows), _optimiser(tuning, generator(settings["seed"], dataset, run, "optimiser"))
+    kept, optimiser = len(rows), _Optimiser(tuning, generator(settings["seed"], dataset, run, "optimiser"))
     for iteration in range(tuning["iterations"]):
         point = optimiser.ask(tuning)
         row = trial(iteration, point)
@@ -82,10 +78,13 @@ def _write(path, rows: list[dict], metadata: dict) -> None:
     records.write(path, columns, records.TRIALS, metadata)
 
 
-class _optimiser:
+class _Optimiser:
     """scikit-optimize's Optimizer over the grid; plain Python numbers in and out."""
 
     def __init__(self, tuning: dict, random):
+        # The Gaussian process sees 20 points: more threads are slower, and other jobs want the cores.
+        for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ.setdefault(variable, "1")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from skopt import Optimizer

@@ -33,7 +33,10 @@ def fetch(
     Errors: UserError where neither has the file, or what they have is not the file that is expected.
     """
     reasons = []
-    for source, read in (("origin", lambda: _download(url, file, retries, timeout)), ("mirror", lambda: _find(mirror, file))):
+    for source, read in (
+        ("origin", lambda: _download(url, file, retries, timeout)),
+        ("mirror", lambda: _find(mirror, file)),
+    ):
         try:
             content = read()
         except _Unavailable as reason:
@@ -44,7 +47,9 @@ def fetch(
             with replacing(output) as beside:
                 beside.write_bytes(content)
             return source
-        reasons.append(f"the {source}'s copy is another file or damaged (SHA-256 {found[:12]}..., not {sha256[0][:12]}...)")
+        reasons.append(
+            f"the {source}'s copy is another file or damaged (SHA-256 {found[:12]}..., not {sha256[0][:12]}...)"
+        )
     raise UserError(
         f"{file} cannot be had: {'; '.join(reasons)}. Put the original file into a folder and set {MIRROR_VARIABLE} to it."
     )

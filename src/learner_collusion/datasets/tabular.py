@@ -103,7 +103,9 @@ def prepare(raw: str | Path, output: str | Path, name: str, table: dict, missing
         elif values.dtype.kind == "f":
             typed[column] = pa.array(values)
         else:
-            raise UserError(f"Column {column!r} of {name} holds words: list it under categorical or drop in tables.{name}.")
+            raise UserError(
+                f"Column {column!r} of {name} holds words: list it under categorical or drop in tables.{name}."
+            )
     target = columns[table["target"]][whole]
     typed[table["target"]] = pa.array(np.log1p(target) if table["log_target"] else target)
     description = {
@@ -139,7 +141,11 @@ def load_run(
     order = generator.permutation(count)
     tests = round(split["test"] * count)
     validations = round(split["validation"] * (count - tests))
-    parts = {"test": order[:tests], "validation": order[tests : tests + validations], "train": order[tests + validations :]}
+    parts = {
+        "test": order[:tests],
+        "validation": order[tests : tests + validations],
+        "train": order[tests + validations :],
+    }
     if min(map(len, parts.values())) == 0:
         raise UserError(f"{path} has {count} rows, too few to split: use a larger table or other shares.")
     columns = []

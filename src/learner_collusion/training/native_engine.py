@@ -80,9 +80,7 @@ def train(
     threads: int = 1,
 ) -> list[Trained]:
     """See `sweep.train_sweep`, which checks the arguments."""
-    arrays = [
-        np.ascontiguousarray(a, np.float32) for a in (split.x, split.y, split.validation_x, split.validation_y)
-    ]
+    arrays = [np.ascontiguousarray(a, np.float32) for a in (split.x, split.y, split.validation_x, split.validation_y)]
     orders = np.ascontiguousarray(orders, np.int32)
     initial = np.ascontiguousarray(initial, np.float32)
     struct = _network(network, weights)

@@ -19,7 +19,9 @@ def choose_engine(engine: str = "auto", device: str = "cpu") -> str:
         return "torch"
     if native_engine.library() is None:
         if engine == "native":
-            raise UserError("The native engine was not built: install a C++ compiler and reinstall, or set engine: torch.")
+            raise UserError(
+                "The native engine was not built: install a C++ compiler and reinstall, or set engine: torch."
+            )
         return "torch"
     return "native"
 
@@ -72,7 +74,9 @@ def train_sweep(
     if len(split.y) != rows or len(split.validation_y) != len(split.validation_x) or not len(split.validation_y):
         raise UserError("Each of x and validation_x needs as many rows as its targets, and validation_x at least one.")
     if orders.shape[0] < settings.max_epochs or orders.shape[1] != rows or orders.min() < 0 or orders.max() >= rows:
-        raise UserError(f"orders must be ({settings.max_epochs}, {rows}) and hold row numbers, however: {orders.shape}.")
+        raise UserError(
+            f"orders must be ({settings.max_epochs}, {rows}) and hold row numbers, however: {orders.shape}."
+        )
     if min(network.learners, network.hidden, network.layers, settings.batch_size, settings.patience) < 1:
         raise UserError("learners, hidden, layers, batch_size and patience must be at least 1.")
     weights = weights.astype(np.float32)

@@ -115,7 +115,9 @@ def train(
             totals += torch.stack([err, err_bar]).double() * len(batch)
             stack.adam(gradient, settings, step)
         validation = torch.stack(stack.parts(stack.forward(validation_x)[-1], validation_y)[2:])
-        records = torch.cat([totals / len(order), validation.double()]).T.cpu().numpy()  # the epoch's one synchronisation
+        records = (
+            torch.cat([totals / len(order), validation.double()]).T.cpu().numpy()
+        )  # the epoch's one synchronisation
         staying = []
         for position, (cell, record) in enumerate(zip(active, records, strict=True)):
             rows[cell].append(record)

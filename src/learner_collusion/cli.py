@@ -1,0 +1,190 @@
+"""`python -m learner_collusion <stage> ...`: what the rules call. Each stage imports what it needs, and no more."""
+
+import argparse
+import json
+import os
+import sys
+
+from .errors import UserError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one stage; 0, or 1 after one sentence on standard error where the user has something to mend."""
+    parser = argparse.ArgumentParser(prog="learner_collusion", description=__doc__)
+    stages = parser.add_subparsers(dest="stage", required=True)
+    for add in (_configuration, _fetch, _prepare, _tune, _train, _evaluate, _aggregate, _figure, _table, _claims):
+        add(stages)
+    options = vars(parser.parse_args(arguments))
+    stage, run = options.pop("stage"), options.pop("run_stage")
+    try:
+        run(**options)
+    except UserError as error:
+        print(f"{stage}: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(
+            f"{stage}: {error.strerror or error}: {error.filename}; check the path and the room on the disk.",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+def _stage(stages, name_: str, run_, /, *texts: str, **others: dict):
+    """A subcommand: `texts` become required options, `others` options with argparse's keywords."""
+    parser = stages.add_parser(name_, help=run_.__doc__, description=run_.__doc__)
+    for text in texts:
+        parser.add_argument(f"--{text}", required=True)
+    for option, keywords in others.items():
+        parser.add_argument(f"--{option}", **keywords)
+    parser.set_defaults(run_stage=run_)
+
+
+def _json(text: str) -> dict:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
+
+
+_SETTINGS = {"settings": {"required": True, "type": _json, "help": "the configuration's part for this stage, as JSON"}}
+_RUN = {"run": {"required": True, "type": int}, "threads": {"default": 1, "type": int}}
+_MANY = {"nargs": "+", "required": True}
+_NUMBER = {"required": True, "type": int}
+_NOTE = {"note": {"default": "", "help": "marks reduced fidelity on the figure, table or claims"}}
+
+
+def _configuration(stages):
+    def run(output, settings):
+        """Write the configuration that a workflow runs with."""
+        import yaml
+
+        from .files import write_text
+
+        write_text(output, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
+
+    _stage(stages, "configuration", run, "output", **_SETTINGS)
+
+
+def _fetch(stages):
+    def run(dataset, output, settings):
+        """Fetch the raw file of a data set from its origin, else from the mirror."""
+        from .datasets import sources
+
+        if settings["url"] is None:
+            source = sources.export_diabetes(output)
+        else:
+            mirror = os.environ.get(sources.MIRROR_VARIABLE)
+            source = sources.fetch(output, mirror=mirror, **settings)
+        print(f"{dataset}: from {source}")
+
+    _stage(stages, "fetch", run, "dataset", "output", **_SETTINGS)
+
+
+def _prepare(stages):
+    def run(dataset, raw, output, settings):
+        """Parse, check and type a raw table."""
+        from .datasets import tabular
+
+        tabular.prepare(raw, output, dataset, settings["table"], settings["missing"])
+        print(tabular.describe(output))
+
+    _stage(stages, "prepare", run, "dataset", "raw", "output", **_SETTINGS)
+
+
+def _tune(stages):
+    def run(dataset, table, trials, best, settings, run, threads):
+        """Tune the hyper-parameters of one run of a data set."""
+        from .tuning import tune
+
+        tune(table, dataset, run, settings, trials, best, threads)
+
+    _stage(stages, "tune", run, "dataset", "table", "trials", "best", **_RUN, **_SETTINGS)
+
+
+def _train(stages):
+    def run(dataset, table, best, history, predictions, settings, run, threads):
+        """Train all betas of one run with its tuned hyper-parameters."""
+        from .tabular import sweep
+
+        sweep(table, best, dataset, run, settings, history, predictions, threads)
+
+    _stage(stages, "train", run, "dataset", "table", "best", "history", "predictions", **_RUN, **_SETTINGS)
+
+
+def _evaluate(stages):
+    def run(dataset, predictions, histories, output, settings):
+        """Compute the records of all runs of a data set."""
+        from .evaluation import evaluate
+
+        evaluate(dataset, predictions, histories, settings, output)
+
+    _stage(stages, "evaluate", run, "dataset", "output", predictions=_MANY, histories=_MANY, **_SETTINGS)
+
+
+def _aggregate(stages):
+    def run(records, output):
+        """Put records together."""
+        from . import records as files
+
+        files.concatenate(records, output, files.RECORDS)
+
+    _stage(stages, "aggregate", run, "output", records=_MANY)
+
+
+def _figure(stages):
+    def run(name, output, records, settings, note):
+        """Draw a figure."""
+        settings = settings or {}
+        if name in ("diversity", "debiased", "codependence"):
+            from .figures import tabular
+
+            getattr(tabular, name)(records, settings["titles"], note, output)
+        elif name == "collusion":
+            from .figures.collusion import illustrate
+
+            illustrate(settings["illustration"], settings["seed"], note, output)
+        elif name == "summary":
+            from .figures.summary import diagram
+
+            diagram(output)
+        else:
+            from .figures import gat
+
+            getattr(gat, name)(output)
+
+    names = ("diversity", "debiased", "codependence", "collusion", "summary", "gamma", "alpha")
+    choice, optional = {"choices": names, "required": True}, {"default": None, "type": _json}
+    _stage(stages, "figure", run, "output", name=choice, records={"default": None}, settings=optional, **_NOTE)
+
+
+def _table(stages):
+    def run(output, parquet, cases, seed, note):
+        """Verify and write Table 2."""
+        from .tables import losses
+
+        losses(cases, seed, note, output, parquet)
+
+    _stage(stages, "table", run, "output", "parquet", cases=_NUMBER, seed=_NUMBER, **_NOTE)
+
+
+def _claims(stages):
+    def run(part, records, settings, note, output, parquet):
+        """Judge the claims of a part of the paper, or put all parts together."""
+        from . import claims
+
+        if part == "theory":
+            claims.write(claims.judge_theory(settings["cases"], settings["seed"]), part, note, {}, output, parquet)
+        elif part == "tabular":
+            rows = claims.judge_tabular(records[0], settings)
+            claims.write(rows, part, note, settings["titles"], output, parquet)
+        else:
+            claims.combine(records, output, parquet)
+
+    choice = {"choices": ("theory", "tabular", "all"), "required": True}
+    many, optional = {"nargs": "*", "default": []}, {"default": None, "type": _json}
+    _stage(stages, "claims", run, "output", "parquet", part=choice, records=many, settings=optional, **_NOTE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
