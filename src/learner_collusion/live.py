@@ -71,7 +71,9 @@ def main() -> int:
     if code:
         tail = log.read_text(encoding="utf-8").splitlines()[-25:]
         print("\n".join(tail), file=sys.stderr)
-        print(f"It did not finish; the whole output is in {log}, and the same command goes on from here.", file=sys.stderr)
+        print(
+            f"It did not finish; the whole output is in {log}, and the same command goes on from here.", file=sys.stderr
+        )
         return code
     print(Path(options.table).read_text(encoding="utf-8"))
     print("Figures (PDF, PNG and the plotted numbers as CSV):")

@@ -56,7 +56,7 @@ def tune(table: str, dataset: str, run: int, settings: dict, trials: str, best: 
 
     kept, optimiser = len(rows), _Optimiser(tuning, generator(settings["seed"], dataset, run, "optimiser"))
     for iteration in range(tuning["iterations"]):
-        point = optimiser.ask(tuning)
+        point = optimiser.ask()
         row = trial(iteration, point)
         known.setdefault(_key(row), row)
         optimiser.tell(DIVERGED if row["err"] is None else row[tuning["objective"]])
@@ -100,14 +100,13 @@ class _Optimiser:
             random_state=int(random.integers(2**31)),
         )
 
-    def ask(self, tuning: dict) -> dict:
+    def ask(self) -> dict:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns where it asks for a point again
             self.asked = self.optimizer.ask()
-        # numpy scalars become the configuration's own numbers
-        grid = tuning["grid"]
+        # plain numbers of one type each, whether they come from scikit-optimize, YAML or a kept trial
         pairs = zip(HYPERPARAMETERS, self.asked, strict=True)
-        return {name: next(v for v in grid[name] if v == value) for name, value in pairs}
+        return {name: (float if name in ("learning_rate", "weight_decay") else int)(value) for name, value in pairs}
 
     def tell(self, value: float) -> None:
         with warnings.catch_warnings():

@@ -82,7 +82,7 @@ def fetch_settings(wildcards):
 def prepare_settings(wildcards):
     """How a table is parsed and what it must hold."""
     table = CONFIG["tables"][wildcards.dataset]
-    used = {key: value for key, value in table.items() if key not in ("url", "sha256")}
+    used = {key: value for key, value in table.items() if key not in ("title", "url", "sha256")}
     return as_json({"table": used, "missing": TABULAR["preprocessing"]["missing"]})
 
 

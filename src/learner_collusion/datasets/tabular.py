@@ -110,7 +110,6 @@ def prepare(raw: str | Path, output: str | Path, name: str, table: dict, missing
     typed[table["target"]] = pa.array(np.log1p(target) if table["log_target"] else target)
     description = {
         "dataset": name,
-        "title": table["title"],
         "target": table["target"],
         "log_target": table["log_target"],
         "content": found,

@@ -32,8 +32,7 @@ def illustrate(settings: dict, seed: int, note: str, pdf: str) -> None:
         for j, (colour, style) in zip(range(network.learners), styles, strict=False):
             panel.plot(grid[:, 0], f[:, j], color=colour, linestyle=style, label=f"$f_{j + 1}$")
         panel.plot(grid[:, 0], mean, color="black", linewidth=2.2, label=r"ensemble $\bar f$")
-        panel.set_title(rf"{title} ($\beta = {result.beta:g}$)")
-        panel.text(0.03, 0.04, f"ERR {err:.3f}\nDIV  {div:.3f}", transform=panel.transAxes, va="bottom")
+        panel.set_title(rf"{title} ($\beta = {result.beta:g}$)" + f"\nERR {err:.3f}, DIV {div:.3f}")
         panel.set_xlabel("x")
         for i in range(len(grid)):
             learners = {f"f{j + 1}": float(f[i, j]) for j in range(network.learners)}

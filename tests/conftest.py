@@ -1,0 +1,68 @@
+"""What several tests share: the mirror and SLURM where they are at hand, and a small prepared table."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from hypothesis import settings as hypothesis_settings
+
+from learner_collusion.datasets import sources, tabular
+
+ROOT = Path(__file__).parent.parent
+torch.set_num_threads(1)
+# The same examples in every run, and no deadlines: the machine may be busy.
+hypothesis_settings.register_profile("project", deadline=None, derandomize=True)
+hypothesis_settings.load_profile("project")
+
+
+@pytest.fixture(scope="session")
+def config() -> dict:
+    """The paper's configuration."""
+    return yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    """A folder with copies of the raw files; skips where there is none."""
+    for place in (os.environ.get("LEARNER_COLLUSION_MIRROR"), ROOT.parent / "shared" / "datasets"):
+        if place and Path(place).is_dir():
+            return Path(place).resolve()
+    pytest.skip("no mirror: set LEARNER_COLLUSION_MIRROR to a folder with the raw files")
+
+
+@pytest.fixture(scope="session")
+def slurm() -> None:
+    """Skips where no SLURM answers."""
+    if shutil.which("sinfo") is None:
+        pytest.skip("no SLURM on this machine")
+    answer = subprocess.run(["timeout", "10", "sinfo", "-h", "-o", "%T"], capture_output=True, text=True)
+    if not set(answer.stdout.split()) & {"idle", "mixed", "allocated"}:
+        pytest.skip("SLURM is installed, but no node is up")
+
+
+@pytest.fixture(scope="session")
+def diabetes(tmp_path_factory, config) -> Path:
+    """The prepared diabetes table: 442 real rows that scikit-learn ships."""
+    folder = tmp_path_factory.mktemp("diabetes")
+    sources.export_diabetes(folder / "diabetes.csv")
+    tabular.prepare(folder / "diabetes.csv", folder / "diabetes.parquet", "diabetes", config["tables"]["diabetes"])
+    return folder / "diabetes.parquet"
+
+
+@pytest.fixture
+def settings(config) -> dict:
+    """A stage's settings, small: two betas more than the ends, few trials and epochs."""
+    own = {key: config["tabular"][key] for key in ("split", "preprocessing", "training", "tuning", "codependence")}
+    own["training"] = own["training"] | {"max_epochs": 12}
+    own["tuning"] = own["tuning"] | {"iterations": 5, "initial": 3, "candidates": 30}
+    return own | {"seed": 0, "betas": [0, 0.5, 1], "engine": "auto", "device": "cpu"}
+
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    return np.random.default_rng(0)

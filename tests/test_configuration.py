@@ -1,0 +1,75 @@
+"""Configurations: what is refused, in which words, and what counts as smaller than the paper."""
+
+import copy
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from learner_collusion import configuration
+from learner_collusion.errors import UserError
+
+SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
+
+
+def overlay(base, top):
+    for key, value in top.items():
+        base[key] = overlay(base[key], value) if isinstance(value, dict) else value
+    return base
+
+
+def test_the_papers_configuration_is_valid(config):
+    configuration.check(config, SCHEMA)
+    assert all(
+        configuration.note(config, config, part) == "" for part in ("tabular", "theory", "claims", "illustration")
+    )
+
+
+@pytest.mark.parametrize("preset", sorted(p.name for p in (ROOT / "workflow/presets").glob("*.yaml")))
+def test_presets_use_known_keys(config, preset):
+    top = yaml.safe_load((ROOT / "workflow/presets" / preset).read_text())
+    configuration.check(overlay(copy.deepcopy(config), top), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("top", "words"),
+    [
+        ({"tabluar": {}}, "unknown key 'tabluar': did you mean 'tabular'"),
+        ({"tabular": {"run": 3}}, "unknown key 'tabular.run': did you mean 'runs'"),
+        ({"tabular": {"betas": [0, 1.2]}}, r"tabular.betas.1 is 1.2, but beta must lie in \[0, 1\].*Theorem 5.1"),
+        ({"tabular": {"runs": 0}}, "tabular.runs is wrong"),
+        ({"tabular": {"datasets": ["abalon"]}}, "'abalon', which is not declared"),
+        ({"tabular": {"betas": [0, 0.5]}}, "must hold 0 and 1"),
+        ({"tabular": {"tuning": {"initial": 30}}}, "more than its iterations"),
+        ({"seed": None}, "seed is wrong"),
+    ],
+)
+def test_mistakes_are_told_in_one_sentence(config, top, words):
+    wrong = copy.deepcopy(config)
+    for key in top:
+        wrong.setdefault(key, {})
+    wrong = overlay_loose(wrong, top)
+    with pytest.raises(UserError, match=words) as caught:
+        configuration.check(wrong, SCHEMA)
+    assert "\n" not in str(caught.value)
+
+
+def overlay_loose(base, top):
+    for key, value in top.items():
+        base[key] = overlay_loose(base.get(key) or {}, value) if isinstance(value, dict) else value
+    return base
+
+
+def test_a_missing_key(config):
+    wrong = copy.deepcopy(config)
+    del wrong["tabular"]["runs"]
+    with pytest.raises(UserError, match="lacks a key: 'runs'"):
+        configuration.check(wrong, SCHEMA)
+
+
+def test_note_names_every_difference(config):
+    small = copy.deepcopy(config) | {"fidelity": "ci"}
+    small["tabular"]["runs"] = 2
+    small["tabular"]["tuning"]["iterations"] = 3
+    note = configuration.note(small, config, "tabular")
+    assert note == "Fidelity 'ci', not the paper's: runs 2 instead of 10; iterations 3 instead of 20."
