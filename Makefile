@@ -4,6 +4,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3.11
 BIN := .venv/bin
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SOURCES := $(wildcard src/learner_collusion/training/native/*)
 
 .PHONY: help setup demo test lint reproduce bench clean

@@ -20,7 +20,10 @@ ENGINES = [pytest.param("native", marks=native), "torch"]
 BETAS = [round(0.1 * i, 1) for i in range(11)]
 
 
-def problem(seed=0, rows=60, validation=25, network=Network(5, 6, 7, 2), epochs=8):
+SMALL = Network(5, 6, 7, 2)
+
+
+def problem(seed=0, rows=60, validation=25, network=SMALL, epochs=8):
     random = np.random.default_rng(seed)
     x = random.normal(size=(rows + validation, network.features)).astype(np.float32)
     y = (x[:, 0] + 0.5 * np.sin(3 * x[:, 1 % network.features]) + 0.2 * random.normal(size=len(x))).astype(np.float32)
