@@ -17,8 +17,8 @@ def package(tmp_path, monkeypatch):
 
 
 def fingerprint(*modules):
-    provenance.fingerprint.cache_clear()
-    provenance._tree.cache_clear()
+    for function in (provenance.fingerprint, provenance._tree, provenance._meaning, provenance._imports):
+        function.cache_clear()
     return provenance.fingerprint(*modules)
 
 

@@ -21,9 +21,14 @@ _PARTS = {
 }
 
 
+def load(path: str | Path) -> dict:
+    """A YAML file, by the C parser where PyYAML has it: a dry run should not wait for it."""
+    return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
 def check(config: dict, schema_path: str | Path) -> None:
     """UserError, one sentence, at the first thing that the schema does not allow."""
-    schema = yaml.safe_load(Path(schema_path).read_text(encoding="utf-8"))
+    schema = load(schema_path)
     validator = jsonschema.Draft202012Validator(schema)
     errors = sorted(validator.iter_errors(config), key=lambda e: [str(p) for p in e.absolute_path])
     if errors:

@@ -39,21 +39,21 @@ def _path(module: str) -> Path:
 
 @functools.cache
 def _tree(module: str) -> ast.Module:
-    return ast.parse(_path(module).read_text(encoding="utf-8"))
-
-
-def _meaning(module: str) -> str:
+    """The module without its docstrings."""
     tree = ast.parse(_path(module).read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        documented = (
-            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None
-        )
-        if documented:
-            node.body = body[1:]
-    return ast.dump(tree)
+        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        if documented and ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
+    return tree
 
 
+@functools.cache
+def _meaning(module: str) -> str:
+    return ast.dump(_tree(module))
+
+
+@functools.cache
 def _imports(module: str) -> list[str]:
     package = module.split(".") if _path(module).name == "__init__.py" else module.split(".")[:-1]
     found = []

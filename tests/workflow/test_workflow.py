@@ -37,15 +37,18 @@ def made(tmp_path_factory):
 
 
 def test_the_whole_paper_is_planned_in_seconds_without_torch(tmp_path):
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    result = snakemake("-n", "--cores", "2", "--directory", tmp_path)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        result = snakemake("-n", "--cores", "2", "--directory", tmp_path)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert result.returncode == 0, result.stderr[-2000:]
     jobs = planned(result.stdout)
     assert (jobs["tune_run"], jobs["train_run"], jobs["fetch"], jobs["prepare"]) == (40, 40, 4, 4)
     assert sum(name.startswith("figure_") for name in jobs) == 7
-    # processor time: waiting for a scheduler that does not answer, or for busy cores, is not planning
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 5
+    # processor time, the best of three: waiting for busy cores or a scheduler that does not answer is not planning
+    assert min(seconds) < 5
     # a torch that cannot be imported
     (tmp_path / "torch.py").write_text("raise ImportError('the plan imports torch')")
     blocked = snakemake("-n", "--cores", "2", "--directory", tmp_path, PYTHONPATH=str(tmp_path))

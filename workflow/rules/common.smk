@@ -7,7 +7,6 @@ import os
 import sys
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
 
 ROOT = Path(workflow.basedir)
@@ -30,7 +29,7 @@ def checked(config):
         configuration.check(config, ROOT / "workflow/schemas/config.schema.yaml")
     except UserError as error:
         raise WorkflowError(str(error)) from None
-    return config, yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    return config, configuration.load(ROOT / "config.yaml")
 
 
 CONFIG, PAPER = checked(config)
