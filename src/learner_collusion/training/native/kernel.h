@@ -42,6 +42,7 @@ template <class T>
 struct Block {
   int width, first, used;  // lanes; the first learner; how many lanes hold one
   T *parameters, *gradient, *mean, *square;
+  T* weights;                // w_j of each lane, 0 for lanes without a learner
   T *activations, *deltas;  // [layer][row][unit][lane]; two layers' worth of deltas
 };
 
@@ -123,12 +124,74 @@ void adam(Block<T>& block, long parameters, T rate, T decay, long step) {
   }
 }
 
+// The sum of the lanes, halves first.
+template <class T, int WIDTH>
+struct Total {
+  static T of(const T* lanes) {
+    T half[WIDTH / 2];
+    for (int lane = 0; lane < WIDTH / 2; lane++) half[lane] = lanes[lane] + lanes[lane + WIDTH / 2];
+    return Total<T, WIDTH / 2>::of(half);
+  }
+};
+template <class T>
+struct Total<T, 1> {
+  static T of(const T* lanes) { return lanes[0]; }
+};
+
+// Adds this block's share of the ensemble's mean to mean[row].
+template <class T, int WIDTH>
+void add_to_mean(const Block<T>& block, const T* outputs, long rows, T* mean) {
+  typedef T Lanes __attribute__((vector_size(sizeof(T) * WIDTH)));
+  const Lanes weights = *(const Lanes*)block.weights;
+  for (long i = 0; i < rows; i++) {
+    const Lanes share = weights * *(const Lanes*)(outputs + i * WIDTH);
+    mean[i] += Total<T, WIDTH>::of((const T*)&share);
+  }
+}
+
+// Adds this block's share of the sums of ERR-bar and DIV (Def. 4.1, Eq. 1) over the rows.
+template <class T, int WIDTH>
+void add_to_errors(const Block<T>& block, const T* outputs, const T* y, const T* mean, long rows, double* err_bar,
+                   double* div) {
+  typedef T Lanes __attribute__((vector_size(sizeof(T) * WIDTH)));
+  const Lanes weights = *(const Lanes*)block.weights;
+  Lanes errors = Lanes{}, spread = Lanes{};
+  for (long i = 0; i < rows; i++) {
+    const Lanes f = *(const Lanes*)(outputs + i * WIDTH), error = f - y[i], deviation = f - mean[i];
+    errors += weights * (error * error);
+    spread += weights * (deviation * deviation);
+  }
+  *err_bar += Total<T, WIDTH>::of((const T*)&errors);
+  *div += Total<T, WIDTH>::of((const T*)&spread);
+}
+
+// The derivative of the objective by each learner's output, into block.deltas.
+template <class T, int WIDTH>
+void start_backward(Block<T>& block, const T* outputs, const T* y, const T* mean, long rows, T beta) {
+  typedef T Lanes __attribute__((vector_size(sizeof(T) * WIDTH)));
+  const Lanes weights = *(const Lanes*)block.weights * ((T)2 / (T)rows);
+  const T alone = (T)1 - beta;
+  for (long i = 0; i < rows; i++) {
+    const Lanes f = *(const Lanes*)(outputs + i * WIDTH);
+    *(Lanes*)(block.deltas + i * WIDTH) = weights * (alone * (f - y[i]) + beta * (mean[i] - y[i]));
+  }
+}
+
+// Calls FUNCTION<T, WIDTH>(...) with the block's own width; widths beyond WIDEST are never made.
+#define BY_WIDTH(BLOCK, FUNCTION, ...)                                                     \
+  do {                                                                                     \
+    if ((BLOCK).width == 4) FUNCTION<T, 4>(__VA_ARGS__);                                   \
+    if (WIDEST >= 8 && (BLOCK).width == 8) FUNCTION<T, (WIDEST >= 8 ? 8 : 4)>(__VA_ARGS__);     \
+    if (WIDEST >= 16 && (BLOCK).width == 16) FUNCTION<T, (WIDEST >= 16 ? 16 : 4)>(__VA_ARGS__); \
+  } while (0)
+
 template <class T>
 struct Ensemble {
   Shape shape;
   const Network<T>* network;
   int blocks;
   Block<T>* block;
+  T* mean;        // the ensemble's prediction of each row
   long capacity;  // rows of a batch that the activations have room for
 
   Ensemble(const Network<T>& net, long rows) : network(&net), capacity(rows) {
@@ -136,6 +199,7 @@ struct Ensemble {
     block = (Block<T>*)calloc(net.learners, sizeof(Block<T>));
     if (!block) abort();
     blocks = 0;
+    mean = allocate<T>(rows);
     for (int first = 0; first < net.learners;) {
       const int left = net.learners - first;
       const int width = left > 8 && WIDEST >= 16 ? 16 : left > 4 && WIDEST >= 8 ? 8 : 4;
@@ -150,15 +214,18 @@ struct Ensemble {
       b.square = allocate<T>(count);
       b.activations = allocate<T>(shape.layers * layer + capacity * width);
       b.deltas = allocate<T>(2 * layer);
+      b.weights = allocate<T>(width);
+      for (int lane = 0; lane < b.used; lane++) b.weights[lane] = net.weights[first + lane];
       first += b.used;
     }
   }
   ~Ensemble() {
     for (int i = 0; i < blocks; i++) {
-      T* arrays[] = {block[i].parameters, block[i].gradient,    block[i].mean,
-                     block[i].square,     block[i].activations, block[i].deltas};
+      T* arrays[] = {block[i].parameters,  block[i].gradient, block[i].mean,   block[i].square,
+                     block[i].activations, block[i].deltas,   block[i].weights};
       for (T* array : arrays) free(array);
     }
+    free(mean);
     free(block);
   }
   Ensemble(const Ensemble&) = delete;
@@ -184,58 +251,26 @@ struct Ensemble {
   T* outputs(const Block<T>& b) const { return b.activations + shape.layers * capacity * shape.hidden * b.width; }
 
   void predict(const T* x, long rows) {
-    for (int i = 0; i < blocks; i++) {
-      if (block[i].width == 4) forward<T, 4>(shape, block[i], x, rows, capacity);
-      if (WIDEST >= 8 && block[i].width == 8) forward<T, (WIDEST >= 8 ? 8 : 4)>(shape, block[i], x, rows, capacity);
-      if (WIDEST >= 16 && block[i].width == 16)
-        forward<T, (WIDEST >= 16 ? 16 : 4)>(shape, block[i], x, rows, capacity);
+    memset(mean, 0, sizeof(T) * rows);
+    for (int j = 0; j < blocks; j++) {
+      BY_WIDTH(block[j], forward, shape, block[j], x, rows, capacity);
+      BY_WIDTH(block[j], add_to_mean, block[j], outputs(block[j]), rows, mean);
     }
   }
 
   // Derivatives of (1 - beta) ERR-bar + beta ERR (Eq. 2) by all parameters, after predict(x, rows).
   void differentiate(const T* x, const T* y, long rows, T beta) {
-    for (long i = 0; i < rows; i++) {
-      const T residual = mean(i) - y[i];
-      for (int j = 0; j < blocks; j++) {
-        Block<T>& b = block[j];
-        const T* f = outputs(b) + i * b.width;
-        for (int lane = 0; lane < b.used; lane++)
-          b.deltas[i * b.width + lane] = network->weights[b.first + lane] * ((T)2 / (T)rows) *
-                                         (((T)1 - beta) * (f[lane] - y[i]) + beta * residual);
-        for (int lane = b.used; lane < b.width; lane++) b.deltas[i * b.width + lane] = 0;
-      }
-    }
-    for (int i = 0; i < blocks; i++) {
-      if (block[i].width == 4) backward<T, 4>(shape, block[i], x, rows, capacity);
-      if (WIDEST >= 8 && block[i].width == 8) backward<T, (WIDEST >= 8 ? 8 : 4)>(shape, block[i], x, rows, capacity);
-      if (WIDEST >= 16 && block[i].width == 16)
-        backward<T, (WIDEST >= 16 ? 16 : 4)>(shape, block[i], x, rows, capacity);
-    }
-  }
-
-  T mean(long row) const {
-    T sum = 0;
     for (int j = 0; j < blocks; j++) {
-      const T* f = outputs(block[j]) + row * block[j].width;
-      for (int lane = 0; lane < block[j].used; lane++) sum += network->weights[block[j].first + lane] * f[lane];
+      BY_WIDTH(block[j], start_backward, block[j], outputs(block[j]), y, mean, rows, beta);
+      BY_WIDTH(block[j], backward, shape, block[j], x, rows, capacity);
     }
-    return sum;
   }
 
-  // Adds the ERR, ERR-bar and DIV of rows that were just predicted, each from its own formula (Def. 4.1, Eq. 1).
+  // Adds the ERR, ERR-bar and DIV of rows that were just predicted, each from its own formula.
   void measure(const T* y, long rows, double* err, double* err_bar, double* div) const {
-    for (long i = 0; i < rows; i++) {
-      const T centre = mean(i);
-      *err += (double)(centre - y[i]) * (centre - y[i]);
-      for (int j = 0; j < blocks; j++) {
-        const T* f = outputs(block[j]) + i * block[j].width;
-        for (int lane = 0; lane < block[j].used; lane++) {
-          const double weight = network->weights[block[j].first + lane];
-          *err_bar += weight * (double)(f[lane] - y[i]) * (f[lane] - y[i]);
-          *div += weight * (double)(f[lane] - centre) * (f[lane] - centre);
-        }
-      }
-    }
+    for (long i = 0; i < rows; i++) *err += (double)(mean[i] - y[i]) * (mean[i] - y[i]);
+    for (int j = 0; j < blocks; j++)
+      BY_WIDTH(block[j], add_to_errors, block[j], outputs(block[j]), y, mean, rows, err_bar, div);
   }
 };
 
