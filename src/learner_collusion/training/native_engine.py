@@ -1,7 +1,7 @@
 """The native CPU engine: ctypes bindings of native/*.cpp, which `pip install` compiles where there is a compiler.
 
-ctypes releases the GIL while the library runs. Set LEARNER_COLLUSION_ISA to portable or avx2 to use less than the
-machine has (for tests and measurements).
+ctypes releases the GIL while the library runs. For tests and measurements: set LEARNER_COLLUSION_ISA to portable or avx2
+to use less than the machine has, LEARNER_COLLUSION_NATIVE to use another build of the library.
 """
 
 import ctypes
@@ -42,6 +42,8 @@ class _Training(ctypes.Structure):
 @functools.cache
 def library() -> ctypes.CDLL | None:
     """The compiled engine, or None where the package was installed without a compiler."""
+    if own := os.environ.get("LEARNER_COLLUSION_NATIVE"):
+        return ctypes.CDLL(own)
     for suffix in importlib.machinery.EXTENSION_SUFFIXES:
         path = Path(__file__).with_name("_native" + suffix)
         if path.exists():

@@ -1,0 +1,51 @@
+"""The engine's tests once more on a build with AddressSanitizer and UndefinedBehaviorSanitizer: no report."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+NATIVE = ROOT / "src/learner_collusion/training/native"
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the flags are those of x86-64")
+def test_sanitizers_are_silent(tmp_path):
+    runtime = subprocess.run(["g++", "-print-file-name=libasan.so"], capture_output=True, text=True).stdout.strip()
+    if not os.path.isabs(runtime):
+        pytest.skip("g++ has no AddressSanitizer here")
+    flags = {"engine": [], "portable": [], "avx2": ["-mavx2", "-mfma"],
+             "avx512": ["-mavx512f", "-mavx512vl", "-mavx512dq", "-mfma"]}  # fmt: skip
+    common = [
+        "-std=c++17",
+        "-O1",
+        "-g",
+        "-fPIC",
+        "-Wno-psabi",
+        "-fsanitize=address,undefined",
+        "-fno-sanitize-recover=all",
+    ]
+    builds = [
+        subprocess.Popen(["g++", *common, *own, "-c", str(NATIVE / f"{name}.cpp"), "-o", str(tmp_path / f"{name}.o")])
+        for name, own in flags.items()
+    ]
+    assert all(build.wait() == 0 for build in builds)
+    library = tmp_path / "sanitized.so"
+    objects = [str(tmp_path / f"{name}.o") for name in flags]
+    subprocess.run(
+        ["g++", "-shared", "-pthread", "-fsanitize=address,undefined", *objects, "-o", str(library)], check=True
+    )
+    environment = os.environ | {
+        "LD_PRELOAD": runtime,
+        "ASAN_OPTIONS": "detect_leaks=0",  # the interpreter itself leaks at exit
+        "LEARNER_COLLUSION_NATIVE": str(library),
+    }
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "tests/training/test_engines.py", "-k", "native"]
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    output = result.stdout + result.stderr
+    assert result.returncode == 0 and " passed" in output, output[-4000:]
+    assert "AddressSanitizer" not in output and "runtime error" not in output
