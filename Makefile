@@ -7,12 +7,13 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SOURCES := $(wildcard src/learner_collusion/training/native/*)
 
-.PHONY: help setup demo test lint reproduce bench clean
+.PHONY: help setup demo test lint reproduce gallery bench clean
 
 help:
 	@echo "make demo       the main job on a table that scikit-learn ships: figures and verdicts in minutes, no network"
 	@echo "make test       lint and all tests"
 	@echo "make reproduce  Figures 1-4 and 7-9, Table 2 and the claims on the paper's four data sets (network or mirror)"
+	@echo "make gallery    copy what make reproduce made into docs/gallery"
 	@echo "make bench      the benchmarks behind benchmarks/RESULTS.md"
 	@echo "make setup      only the set-up of .venv"
 	@echo "make clean      remove .venv and what runs of presets left in runs/ (results/ stays)"
@@ -46,7 +47,11 @@ lint: setup
 	@$(BIN)/snakefmt --check Snakefile workflow/rules 2>&1 | tail -n 1; exit $${PIPESTATUS[0]}
 	@$(BIN)/snakemake --lint
 
+gallery: setup
+	@$(BIN)/python -m learner_collusion.gallery results docs/gallery
+
 bench: setup
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/requirements-bench.lock
 	@$(BIN)/python benchmarks/run.py
 
 clean:
