@@ -15,8 +15,12 @@ NATIVE = ROOT / "src/learner_collusion/training/native"
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the flags are those of x86-64")
 def test_sanitizers_are_silent(tmp_path):
-    runtime = subprocess.run(["g++", "-print-file-name=libasan.so"], capture_output=True, text=True).stdout.strip()
-    if not os.path.isabs(runtime):
+    # libstdc++ beside it: its interceptor of C++ exceptions looks for them among what is loaded at the start.
+    runtime = [
+        subprocess.run(["g++", f"-print-file-name={name}"], capture_output=True, text=True).stdout.strip()
+        for name in ("libasan.so", "libstdc++.so")
+    ]
+    if not all(map(os.path.isabs, runtime)):
         pytest.skip("g++ has no AddressSanitizer here")
     flags = {"engine": [], "portable": [], "avx2": ["-mavx2", "-mfma"],
              "avx512": ["-mavx512f", "-mavx512vl", "-mavx512dq", "-mfma"]}  # fmt: skip
@@ -40,11 +44,11 @@ def test_sanitizers_are_silent(tmp_path):
         ["g++", "-shared", "-pthread", "-fsanitize=address,undefined", *objects, "-o", str(library)], check=True
     )
     environment = os.environ | {
-        "LD_PRELOAD": runtime,
+        "LD_PRELOAD": " ".join(runtime),
         "ASAN_OPTIONS": "detect_leaks=0",  # the interpreter itself leaks at exit
         "LEARNER_COLLUSION_NATIVE": str(library),
     }
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "tests/training/test_engines.py", "-k", "native"]
+    command = [sys.executable, "-m", "pytest", "-s", "-p", "no:xdist", "tests/training/test_engines.py", "-k", "native"]
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     output = result.stdout + result.stderr
     assert result.returncode == 0 and " passed" in output, output[-4000:]
