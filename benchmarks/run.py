@@ -18,6 +18,7 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import extrapolation
 import report
 import step
 import ways
@@ -91,7 +92,7 @@ def scaling() -> dict:
     import numpy as np
 
     from learner_collusion.training import native_engine
-    from learner_collusion.training.mlp import Network, Settings, Split, epoch_orders, initial_parameters
+    from learner_collusion.training.mlp import Network, Settings, Split, Sweep, epoch_orders, initial_parameters
 
     random = np.random.default_rng(0)
 
@@ -100,10 +101,11 @@ def scaling() -> dict:
         x = random.normal(size=(rows, 21)).astype(np.float32)
         split = Split(x, x[:, 0], x[:1], x[:1, 0])
         initial, orders = initial_parameters(network, random), epoch_orders(rows, 1, random)
+        sweep = Sweep(network, split, Settings(1e-3, 0, 32, 1, 1), [0.5] * betas, initial, orders)
         weights, times = np.full(learners, 1 / learners, np.float32), []
         for _ in range(5):
             start = time.perf_counter()
-            native_engine.train(network, split, Settings(1e-3, 0, 32, 1, 1), [0.5] * betas, initial, orders, weights)
+            native_engine.train(sweep, weights)
             times.append(time.perf_counter() - start)
         return 1e3 * statistics.median(times)
 
@@ -223,7 +225,8 @@ def whole_paper() -> dict | None:
             [*snakemake, *options, *targets, "results/claims/tabular.md"], cwd=ROOT, check=True, capture_output=True
         )
         after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - start
-    return {"wall": wall, "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime}
+        loop = extrapolation.loop_hours(Path(folder) / "results")
+    return {"loop": loop, "wall": wall, "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime}
 
 
 def main() -> None:

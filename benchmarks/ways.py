@@ -45,7 +45,7 @@ def prepare_native(learners, hidden, layers, batch, features):
     import numpy as np
 
     from learner_collusion.training import native_engine
-    from learner_collusion.training.mlp import Network, Settings, Split, epoch_orders, initial_parameters
+    from learner_collusion.training.mlp import Network, Settings, Split, Sweep, epoch_orders, initial_parameters
 
     x, y = data(features)
     network, random = Network(features, learners, hidden, layers), np.random.default_rng(0)
@@ -56,8 +56,9 @@ def prepare_native(learners, hidden, layers, batch, features):
         rows = steps * batch
         order = (epoch_orders(ROWS, -(-rows // ROWS), random).reshape(1, -1)[:, :rows]).astype(np.int32)
         long = Split(np.resize(x, (rows, features)), np.resize(y, rows), x[:1], y[:1])
+        sweep = Sweep(network, long, Settings(RATE, 0.0, batch, 1, 1), [BETA], initial, order)
         start = time.perf_counter()
-        native_engine.train(network, long, Settings(RATE, 0.0, batch, 1, 1), [BETA], initial, order, weights)
+        native_engine.train(sweep, weights)
         return time.perf_counter() - start
 
     return run

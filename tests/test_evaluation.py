@@ -13,7 +13,7 @@ def run(diabetes, settings, tmp_path):
     best = {"learning_rate": 0.01, "batch_size": 32, "weight_decay": 0, "learners": 5, "hidden": 10, "layers": 1}
     (tmp_path / "best.json").write_text(json.dumps(best))
     paths = [str(tmp_path / name) for name in ("best.json", "history.parquet", "predictions.parquet")]
-    tabular.sweep(str(diabetes), paths[0], "diabetes", 0, settings, *paths[1:])
+    tabular.sweep_runs(str(diabetes), paths[:1], "diabetes", [0], settings, paths[1:2], paths[2:])
     return paths[1:]
 
 

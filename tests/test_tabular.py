@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,7 +24,8 @@ def sweep(diabetes, settings, folder, threads=1):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "best.json").write_text(json.dumps(BEST | {"best_epoch": 4}))
     outputs = [str(folder / name) for name in NAMES]
-    tabular.sweep(str(diabetes), str(folder / "best.json"), "diabetes", 0, settings, *outputs, threads)
+    best, outputs = [str(folder / "best.json")], [[path] for path in outputs]
+    tabular.sweep_runs(str(diabetes), best, "diabetes", [0], settings, *outputs, threads)
     return [(folder / name).read_bytes() for name in NAMES]
 
 
@@ -67,6 +69,28 @@ def test_a_beta_alone_on_torch_has_the_same_split_and_agrees(diabetes, settings,
     np.testing.assert_allclose(together[1], alone[0], atol=0.02)
 
 
+@pytest.mark.parametrize("engine", [pytest.param("native", marks=exact), "torch"])
+def test_several_runs_in_one_call_are_each_alone(diabetes, settings, tmp_path, engine):
+    """Runs 0 and 2 have the same shape and other rates, and train as one program on torch; run 1 has another shape."""
+    points = [BEST, BEST | {"learners": 5, "hidden": 20}, BEST | {"learning_rate": 0.005, "weight_decay": 0.0}]
+    settings, files = settings | {"engine": engine}, {}
+    for name in ("best.json", *NAMES):
+        files[name] = [str(tmp_path / f"{run}_{name}") for run in range(3)]
+    for path, point in zip(files["best.json"], points, strict=True):
+        Path(path).write_text(json.dumps(point))
+    tabular.sweep_runs(str(diabetes), files["best.json"], "diabetes", [0, 1, 2], settings, *(files[n] for n in NAMES))
+    for run in range(3):
+        alone = [str(tmp_path / f"alone_{name}") for name in NAMES]
+        best = [files["best.json"][run]]
+        tabular.sweep_runs(str(diabetes), best, "diabetes", [run], settings, *([path] for path in alone))
+        _, together, y = tabular.read_predictions(files[NAMES[1]][run])
+        _, single, same = tabular.read_predictions(alone[1])
+        assert np.array_equal(y, same)
+        if engine == "native":
+            assert together.tobytes() == single.tobytes()
+        np.testing.assert_allclose(together, single, atol=0.02)
+
+
 @exact
 def test_killed_halfway_and_run_again(diabetes, settings, tmp_path):
     settings["training"] = settings["training"] | {"max_epochs": 4000, "patience": 4000}
@@ -74,7 +98,7 @@ def test_killed_halfway_and_run_again(diabetes, settings, tmp_path):
     folder = tmp_path / "killed"
     folder.mkdir()
     (folder / "best.json").write_text(json.dumps(BEST))
-    arguments = ["--dataset", "diabetes", "--run", "0", "--settings", json.dumps(settings), "--table", str(diabetes)]
+    arguments = ["--dataset", "diabetes", "--runs", "0", "--settings", json.dumps(settings), "--table", str(diabetes)]
     for name in ("best.json", *NAMES):
         arguments += [f"--{name.split('.')[0]}", str(folder / name)]
     process = subprocess.Popen([sys.executable, "-m", "learner_collusion", "train", *arguments])

@@ -44,8 +44,8 @@ def test_same_seed_same_trials(diabetes, settings, tmp_path):
 def test_a_repeated_point_is_looked_up(diabetes, settings, tmp_path, monkeypatch):
     settings["tuning"]["grid"] = {name: values[:1] for name, values in settings["tuning"]["grid"].items()}
     calls = []
-    real = tuning.fit
-    monkeypatch.setattr(tuning, "fit", lambda *a, **k: calls.append(1) or real(*a, **k))
+    real = tuning.train_sweeps
+    monkeypatch.setattr(tuning, "train_sweeps", lambda *a, **k: calls.append(1) or real(*a, **k))
     rows, _ = tune(diabetes, settings, tmp_path)
     assert len(calls) == 1 and [row["repeated"] for row in rows] == [False] + [True] * 4
     assert len({row["err"] for row in rows}) == 1
@@ -73,9 +73,9 @@ def test_killed_and_resumed(diabetes, settings, tmp_path):
     assert 1 <= done < 5 and not (folder / "trials.parquet").exists()
 
     trained = []
-    real = tuning.fit
+    real = tuning.train_sweeps
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tuning, "fit", lambda *a, **k: trained.append(1) or real(*a, **k))
+        patch.setattr(tuning, "train_sweeps", lambda *a, **k: trained.append(1) or real(*a, **k))
         tune(diabetes, settings, folder)
     assert len(trained) == 5 - done
     for name in ("trials.parquet", "best.json"):

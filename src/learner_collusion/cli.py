@@ -103,13 +103,14 @@ def _tune(stages):
 
 
 def _train(stages):
-    def run(dataset, table, best, history, predictions, settings, run, threads):
-        """Train all betas of one run with its tuned hyper-parameters."""
-        from .tabular import sweep
+    def run(dataset, table, best, history, predictions, settings, runs, threads):
+        """Train all betas of some runs with their tuned hyper-parameters."""
+        from .tabular import sweep_runs
 
-        sweep(table, best, dataset, run, settings, history, predictions, threads)
+        sweep_runs(table, best, dataset, runs, settings, history, predictions, threads)
 
-    _stage(stages, "train", run, "dataset", "table", "best", "history", "predictions", **_RUN, **_SETTINGS)
+    files = {"best": _MANY, "history": _MANY, "predictions": _MANY, "runs": {**_MANY, "type": int}}
+    _stage(stages, "train", run, "dataset", "table", **files, threads=_RUN["threads"], **_SETTINGS)
 
 
 def _evaluate(stages):

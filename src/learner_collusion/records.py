@@ -60,6 +60,22 @@ RECORDS = pa.schema(
         ("value", pa.float64()),
     ]
 )
+# One row a number of an image cell's epoch: `learner` is -1 for the ensemble's own.
+IMAGE_HISTORY = pa.schema(
+    [
+        ("epoch", pa.int32()),
+        ("split", pa.string()),  # train (running, in training mode), validation, test
+        ("metric", pa.string()),  # err, err_bar, div, accuracy; best (1 at the epoch that was chosen), diverged
+        ("learner", pa.int32()),
+        ("value", pa.float64()),
+    ]
+)
+# The same with the cell that it belongs to.
+IMAGES = pa.schema(
+    [("protocol", pa.string()), ("dataset", pa.string()), ("model", pa.string()), ("learners", pa.int32())]
+    + [("averaging", pa.string()), ("dropped", pa.float64()), ("beta", pa.float64()), ("run", pa.int32())]
+    + list(IMAGE_HISTORY)
+)
 CLAIMS = pa.schema(
     [(n, pa.string()) for n in ("id", "part", "dataset", "claim", "statistic")]
     + [(n, pa.float64()) for n in ("value", "low", "high")]

@@ -7,8 +7,8 @@ from pathlib import Path
 from . import records
 from .files import write_json
 from .seeds import generator
-from .tabular import HYPERPARAMETERS, fit, run_of
-from .training.sweep import choose_engine
+from .tabular import HYPERPARAMETERS, run_of, sweep_of
+from .training.sweep import choose_engine, train_sweeps
 
 # What a trial counts as whose first epoch already diverged: ten times the variance of the standardised target.
 DIVERGED = 10.0
@@ -41,7 +41,8 @@ def tune(table: str, dataset: str, run: int, settings: dict, trials: str, best: 
             return {**known[_key(point)], "iteration": iteration, "repeated": repeated}
         identity = (settings["seed"], dataset, run, "tune", *(point[name] for name in HYPERPARAMETERS))
         training = settings["training"]
-        _, [trained] = fit(data, [tuning["beta"]], point, training, identity, engine, settings["device"], threads)
+        sweep = sweep_of(data, [tuning["beta"]], point, training, identity)
+        [[trained]] = train_sweeps([sweep], engine=engine, device=settings["device"], threads=threads)
         found = trained.history[trained.best_epoch - 1] if trained.best_epoch else None
         return {
             "iteration": iteration,

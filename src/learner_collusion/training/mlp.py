@@ -48,6 +48,22 @@ class Settings:
     patience: int
 
 
+@dataclass(frozen=True)
+class Sweep:
+    """What the betas of one run are trained from: the same initial weights, on the same batches.
+
+    `initial` (learners, parameters) as from `initial_parameters`; `orders` (epochs, rows) as from `epoch_orders`, of at
+    least `max_epochs`.
+    """
+
+    network: Network
+    split: Split
+    settings: Settings
+    betas: list[float]
+    initial: np.ndarray
+    orders: np.ndarray
+
+
 @dataclass
 class Trained:
     """One trained ensemble. Epochs count from 1; `diverged` is the epoch of the first loss that was not finite, or 0."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .mlp import HISTORY_COLUMNS, Network, Settings, Split, Trained
+from .mlp import HISTORY_COLUMNS, Network, Sweep, Trained
 
 _INSTRUCTION_SETS = {"auto": 0, "portable": 1, "avx2": 2, "avx512": 3}
 
@@ -71,21 +71,13 @@ def _network(network: Network, weights: np.ndarray):
     return struct(network.features, network.learners, network.hidden, network.layers, pointer)
 
 
-def train(
-    network: Network,
-    split: Split,
-    settings: Settings,
-    betas: list[float],
-    initial: np.ndarray,
-    orders: np.ndarray,
-    weights: np.ndarray,
-    threads: int = 1,
-) -> list[Trained]:
-    """See `sweep.train_sweep`, which checks the arguments."""
+def train(sweep: Sweep, weights: np.ndarray, threads: int = 1) -> list[Trained]:
+    """Train all betas of a sweep; see `sweep.train_sweeps`, which checks the arguments."""
+    split, settings, betas = sweep.split, sweep.settings, sweep.betas
     arrays = [np.ascontiguousarray(a, np.float32) for a in (split.x, split.y, split.validation_x, split.validation_y)]
-    orders = np.ascontiguousarray(orders, np.int32)
-    initial = np.ascontiguousarray(initial, np.float32)
-    struct = _network(network, weights)
+    orders = np.ascontiguousarray(sweep.orders, np.int32)
+    initial = np.ascontiguousarray(sweep.initial, np.float32)
+    struct = _network(sweep.network, weights)
     results, tasks = [], (_Training * len(betas))()
     for i, beta in enumerate(betas):
         best, last = np.empty_like(initial), np.empty_like(initial)

@@ -1,25 +1,28 @@
 """The PyTorch engine: all learners of all betas as one batched program, on the CPU or a GPU.
 
-Ensembles are stacked along the first axis, one batched matrix product a layer; there is no loop over learners or betas.
-A beta that has stopped leaves the stack.
+Ensembles are stacked along the first axis, one batched matrix product a layer; there is no loop over learners, betas or
+runs. A beta that has stopped leaves the stack.
 """
 
 import copy
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .mlp import HISTORY_COLUMNS, Network, Settings, Split, Trained
+from .mlp import HISTORY_COLUMNS, Network, Sweep, Trained
 
 
 class _Stack:
-    """Parameters of the betas that still train, (cells * learners, parameters), with Adam's moments beside them."""
+    """Parameters of the cells (one beta of one sweep) that still train, (cells * learners, parameters), with Adam's state."""
 
-    def __init__(self, network: Network, initial: Tensor, betas: Tensor, weights: Tensor):
-        self.network, self.betas, self.weights = network, betas, weights
-        self.parameters = initial.repeat(len(betas), 1)
-        self.mean, self.square = torch.zeros_like(self.parameters), torch.zeros_like(self.parameters)
+    def __init__(self, network: Network, initial: Tensor, sweep: Tensor, betas: Tensor, rates: Tensor, weights: Tensor):
+        # sweep (cells,): whose rows a cell takes; rates (cells, 2): learning rate and weight decay
+        self.network, self.sweep, self.betas, self.rates, self.weights = network, sweep, betas, rates, weights
+        self.parameters = initial.clone()
+        self.mean, self.square = torch.zeros_like(initial), torch.zeros_like(initial)
+        self.step = torch.zeros((), dtype=torch.float64, device=initial.device)
 
     def layers(self, flat: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Views of the weights (stack, inputs, outputs) and biases (stack, 1, outputs) of each layer."""
@@ -31,8 +34,12 @@ class _Stack:
         return views
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Activations of each layer, (stack, rows, units), the last one the predictions."""
-        activations = [x.expand(len(self.parameters), *x.shape)]
+        """Activations of each layer, (stack, rows, units), the last one the predictions; x is (sweeps, rows, features)."""
+        if len(x) == 1:
+            own = x.expand(len(self.parameters), *x.shape[1:])
+        else:
+            own = x[self.sweep].repeat_interleave(self.network.learners, 0)
+        activations = [own]
         layers = self.layers(self.parameters)
         for i, (weight, bias) in enumerate(layers):
             value = torch.baddbmm(bias, activations[-1], weight)
@@ -40,20 +47,20 @@ class _Stack:
         return activations
 
     def parts(self, output: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Predictions (cells, learners, rows), their mean, and ERR, ERR-bar and DIV (cells,)."""
+        """f - y (cells, learners, rows), mean - y (cells, rows), and ERR, ERR-bar and DIV (cells,); y is (sweeps, rows)."""
         f = output.squeeze(2).unflatten(0, (len(self.betas), self.network.learners))
-        mean = (f * self.weights[:, None]).sum(1)
-        err = (mean - y).square().mean(1)
-        err_bar = ((f - y).square().mean(2) * self.weights).sum(1)
+        mean, y = (f * self.weights[:, None]).sum(1), y[self.sweep]
+        each, whole = f - y[:, None], mean - y
+        err_bar = (each.square().mean(2) * self.weights).sum(1)
         div = ((f - mean[:, None]).square().mean(2) * self.weights).sum(1)
-        return f, mean, err, err_bar, div
+        return each, whole, whole.square().mean(1), err_bar, div
 
     def gradient(self, activations: list[Tensor], y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Derivatives of Eq. 2 by all parameters, written out by hand; and the batch's ERR and ERR-bar."""
-        f, mean, err, err_bar, _ = self.parts(activations[-1], y)
+        each, whole, err, err_bar, _ = self.parts(activations[-1], y)
         beta = self.betas[:, None, None]
-        delta = (1 - beta) * (f - y) + beta * (mean - y)[:, None]
-        delta = (delta * self.weights[:, None] * (2 / len(y))).flatten(0, 1).unsqueeze(2)
+        delta = (1 - beta) * each + beta * whole[:, None]
+        delta = (delta * self.weights[:, None] * (2 / y.shape[1])).flatten(0, 1).unsqueeze(2)
         gradient = torch.empty_like(self.parameters)
         slots, layers = self.layers(gradient), self.layers(self.parameters)
         for i in range(len(layers) - 1, -1, -1):
@@ -63,19 +70,21 @@ class _Stack:
                 delta = torch.bmm(delta, layers[i][0].transpose(1, 2)).mul_(activations[i] > 0)
         return gradient, err, err_bar
 
-    def adam(self, gradient: Tensor, settings: Settings, step: int) -> None:
-        if settings.weight_decay:
-            gradient = gradient.add_(self.parameters, alpha=settings.weight_decay)
+    def adam(self, gradient: Tensor) -> None:
+        """One step of Adam, its count on the device, so that a CUDA graph may hold it."""
+        rate, decay = self.rates.repeat_interleave(self.network.learners, 0).split(1, 1)
+        self.step += 1
+        gradient = gradient.addcmul_(self.parameters, decay)
         self.mean.lerp_(gradient, 0.1)
         self.square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
-        spread = self.square.sqrt().mul_((1 - 0.999**step) ** -0.5).add_(1e-8)
-        self.parameters.addcdiv_(self.mean, spread, value=-settings.learning_rate / (1 - 0.9**step))
+        spread = self.square.sqrt().mul_((1 - 0.999**self.step).rsqrt()).add_(1e-8)
+        self.parameters.sub_(self.mean / spread * (rate / (1 - 0.9**self.step)))
 
     def keep(self, cells: list[int]) -> "_Stack":
         """The same with these cells alone."""
         kept = copy.copy(self)
         index = torch.tensor(cells, device=self.betas.device)
-        kept.betas = self.betas[index]
+        kept.sweep, kept.betas, kept.rates = self.sweep[index], self.betas[index], self.rates[index]
         for name in ("parameters", "mean", "square"):
             stacked = getattr(self, name).unflatten(0, (len(self.betas), self.network.learners))
             setattr(kept, name, stacked[index].flatten(0, 1).contiguous())
@@ -86,38 +95,41 @@ class _Stack:
         return stacked[position].cpu().numpy().copy()
 
 
-def train(
-    network: Network,
-    split: Split,
-    settings: Settings,
-    betas: list[float],
-    initial: np.ndarray,
-    orders: np.ndarray,
-    weights: np.ndarray,
-    device: str = "cpu",
-) -> list[Trained]:
-    """See `sweep.train_sweep`, which checks the arguments."""
+def train(sweeps: list[Sweep], weights: np.ndarray, device: str = "cpu") -> list[list[Trained]]:
+    """Train all betas of all sweeps as one program; their shapes, batch sizes and epochs have to agree.
 
-    def put(array: np.ndarray, dtype=torch.float32) -> Tensor:
-        return torch.as_tensor(np.ascontiguousarray(array), dtype=dtype, device=device)
+    See `sweep.train_sweeps`, which checks the arguments.
+    """
 
-    x, y, validation_x, validation_y = map(put, (split.x, split.y, split.validation_x, split.validation_y))
-    stack = _Stack(network, put(initial), put(np.asarray(betas)), put(weights))
-    done = [Trained(beta, initial.copy(), initial, np.empty((0, len(HISTORY_COLUMNS))), 0, 0) for beta in betas]
-    lowest, rows, step = [float("inf")] * len(betas), [[] for _ in betas], 0
-    active = list(range(len(betas)))
+    def put(arrays, dtype=torch.float32) -> Tensor:
+        return torch.as_tensor(np.stack(arrays), dtype=dtype, device=device)
+
+    network, settings = sweeps[0].network, sweeps[0].settings
+    x, y = put([s.split.x for s in sweeps]), put([s.split.y for s in sweeps])
+    validation_x, validation_y = (
+        put([s.split.validation_x for s in sweeps]),
+        put([s.split.validation_y for s in sweeps]),
+    )
+    cells = [(i, s, beta) for i, s in enumerate(sweeps) for beta in s.betas]
+    stack = _Stack(
+        network,
+        put([s.initial for _, s, _ in cells]).flatten(0, 1),
+        put([i for i, _, _ in cells], torch.int64),
+        put([beta for _, _, beta in cells]),
+        put([(s.settings.learning_rate, s.settings.weight_decay) for _, s, _ in cells]),
+        put(list(weights)),
+    )
+    empty = np.empty((0, len(HISTORY_COLUMNS)))
+    done = [Trained(beta, s.initial.copy(), s.initial, empty, 0, 0) for _, s, beta in cells]
+    lowest, rows, active = [float("inf")] * len(cells), [[] for _ in cells], list(range(len(cells)))
+    advance, totals = _stepper(stack, x, y, settings.batch_size)
     for epoch in range(1, settings.max_epochs + 1):
-        order = put(orders[epoch - 1], torch.int64)
-        totals = torch.zeros(2, len(active), dtype=torch.float64, device=device)
-        for batch in order.split(settings.batch_size):
-            step += 1
-            gradient, err, err_bar = stack.gradient(stack.forward(x[batch]), y[batch])
-            totals += torch.stack([err, err_bar]).double() * len(batch)
-            stack.adam(gradient, settings, step)
+        totals.zero_()
+        for batch in put([s.orders[epoch - 1] for s in sweeps], torch.int64).split(settings.batch_size, 1):
+            advance(batch)
         validation = torch.stack(stack.parts(stack.forward(validation_x)[-1], validation_y)[2:])
-        records = (
-            torch.cat([totals / len(order), validation.double()]).T.cpu().numpy()
-        )  # the epoch's one synchronisation
+        # the epoch's one synchronisation
+        records = torch.cat([totals / y.shape[1], validation.double()]).T.cpu().numpy()
         staying = []
         for position, (cell, record) in enumerate(zip(active, records, strict=True)):
             rows[cell].append(record)
@@ -134,15 +146,53 @@ def train(
             if not active:
                 break
             stack = stack.keep(staying)
+            advance, totals = _stepper(stack, x, y, settings.batch_size)
     for position, cell in enumerate(active):
         done[cell].last = stack.cell(position)
     for cell, trained in enumerate(done):
         trained.history = np.array(rows[cell])
-    return done
+    return [[t for t, (i, _, _) in zip(done, cells, strict=True) if i == sweep] for sweep in range(len(sweeps))]
+
+
+def _stepper(stack: _Stack, x: Tensor, y: Tensor, batch_size: int) -> tuple[Callable[[Tensor], None], Tensor]:
+    """A function that trains `stack` on the rows (sweeps, batch) that it is given, and the sums of ERR and ERR-bar
+    (2, cells) that it adds to. On a GPU whole batches replay the step as a CUDA graph: one launch in place of dozens."""
+    totals = torch.zeros(2, len(stack.betas), dtype=torch.float64, device=x.device)
+    sweeps = torch.arange(len(x), device=x.device)[:, None]
+
+    def step(batch: Tensor) -> None:
+        gradient, err, err_bar = stack.gradient(stack.forward(x[sweeps, batch]), y[sweeps, batch])
+        totals.add_(torch.stack([err, err_bar]).double() * batch.shape[1])
+        stack.adam(gradient)
+
+    if x.device.type != "cuda":
+        return step, totals
+    graph, slot = torch.cuda.CUDAGraph(), torch.empty(len(x), batch_size, dtype=torch.int64, device=x.device)
+    captured = False
+
+    def replay(batch: Tensor) -> None:
+        nonlocal captured
+        if batch.shape[1] < batch_size:  # the last of an epoch
+            step(batch)
+        elif captured:
+            slot.copy_(batch)
+            graph.replay()
+        else:  # the first batch is trained on as it is, which also warms up what a capture may not
+            side = torch.cuda.Stream()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                step(batch)
+            torch.cuda.current_stream().wait_stream(side)
+            with torch.cuda.graph(graph):
+                step(slot)
+            captured = True
+
+    return replay, totals
 
 
 def predict(network: Network, parameters: np.ndarray, x: np.ndarray, device: str = "cpu") -> np.ndarray:
     """Predictions (rows, learners) float32 of an ensemble with parameters (learners, parameters)."""
     one = torch.ones(1, device=device)
-    stack = _Stack(network, torch.as_tensor(parameters, device=device), one, one)
-    return stack.forward(torch.as_tensor(x, dtype=torch.float32, device=device))[-1].squeeze(2).T.cpu().numpy()
+    stack = _Stack(network, torch.as_tensor(parameters, device=device), one.long() - 1, one, one.expand(1, 2), one)
+    rows = torch.as_tensor(x, dtype=torch.float32, device=device)[None]
+    return stack.forward(rows)[-1].squeeze(2).T.cpu().numpy()

@@ -1,9 +1,9 @@
-// Training of one ensemble of MLPs, compiled once per instruction set (SET, WIDEST, TILE_ROWS, TILE_COLUMNS).
+// Training of one ensemble of MLPs, compiled once per instruction set (SET, WIDTH, TILE_ROWS, TILE_COLUMNS).
 //
 // The learners are the lanes of the vectors: element [i][k] of every array holds that number for WIDTH learners side
-// by side. So one loop nest serves any number of inputs, hidden units and layers without padding, nothing is ever
-// transposed or added up across lanes, and a learner's arithmetic does not depend on its neighbours. Learners are
-// dealt out to blocks of 16, 8 or 4 lanes; lanes without a learner hold zeros and stay zero.
+// by side. So one loop nest serves any number of inputs, hidden units and layers without padding. Learners that do not
+// fill a vector take the next power of two of its lanes, and the rest of the vector works on further rows of the batch:
+// with WIDTH 8, four learners take two rows at a time, one learner takes eight. Lanes without a learner stay zero.
 //
 // No standard containers here: their inline functions, compiled for one instruction set, could be linked into another.
 #include <math.h>
@@ -37,34 +37,59 @@ struct Shape {
   }
 };
 
-// Up to WIDTH learners side by side: parameters, Adam's moments, and the activations of one batch.
+// Up to `lanes` learners side by side, on `group` = WIDTH / lanes rows at once. A vector's lane g * lanes + l belongs to
+// learner l and row g of the group; so the outputs and deltas are plain [row][lanes], whatever the group is.
 template <class T>
 struct Block {
-  int width, first, used;  // lanes; the first learner; how many lanes hold one
-  T *parameters, *gradient, *mean, *square;
-  T* weights;                // w_j of each lane, 0 for lanes without a learner
-  T *activations, *deltas;  // [layer][row][unit][lane]; two layers' worth of deltas
+  int lanes, group, first, used;  // the first learner; how many lanes hold one
+  T *parameters, *gradient, *mean, *square;  // the same for all rows of a group
+  T* weights;                // w_j of each of the lanes, 0 for lanes without a learner
+  T* input;                  // [group of rows][feature][WIDTH], where a group is more than one row
+  T *activations, *deltas;  // [layer][group of rows][unit][WIDTH]; two layers' worth of deltas
+  long groups(long rows) const { return (rows + group - 1) / group; }
 };
 
-template <class T, int WIDTH>
+// Calls FUNCTION<T, LANES>(...) with the block's own number of lanes.
+#define BY_LANES(BLOCK, FUNCTION, ...)                                                            \
+  do {                                                                                            \
+    if ((BLOCK).lanes == 1) FUNCTION<T, 1>(__VA_ARGS__);                                          \
+    if ((BLOCK).lanes == 2) FUNCTION<T, 2>(__VA_ARGS__);                                          \
+    if ((BLOCK).lanes == 4) FUNCTION<T, 4>(__VA_ARGS__);                                          \
+    if (WIDTH >= 8 && (BLOCK).lanes == 8) FUNCTION<T, (WIDTH >= 8 ? 8 : 4)>(__VA_ARGS__);         \
+    if (WIDTH >= 16 && (BLOCK).lanes == 16) FUNCTION<T, (WIDTH >= 16 ? 16 : 4)>(__VA_ARGS__);     \
+  } while (0)
+
+// Each input beside itself, once for each lane; rows that fill the last group up are zero.
+template <class T, int LANES>
+void spread_input(const Block<T>& block, const T* x, long rows, long features) {
+  typedef T Lanes __attribute__((vector_size(sizeof(T) * LANES)));
+  const long group = WIDTH / LANES, whole = block.groups(rows) * group;
+  for (long i = 0; i < whole; i++) {
+    Lanes* to = (Lanes*)(block.input + (i / group) * features * WIDTH + (i % group) * LANES);
+    for (long k = 0; k < features; k++) to[k * group] = Lanes{} + (i < rows ? x[i * features + k] : (T)0);
+  }
+}
+
+template <class T>
 void forward(const Shape& shape, Block<T>& block, const T* x, long rows, long capacity) {
+  typedef T Lanes __attribute__((vector_size(sizeof(T) * WIDTH)));
+  const long groups = block.groups(rows);
   const T* weights = block.parameters;
-  const T* previous = nullptr;
+  const T* previous = block.input;
   T* current = block.activations;
+  if (block.group > 1) BY_LANES(block, spread_input, block, x, rows, shape.features);
   for (int layer = 0; layer <= shape.layers; layer++) {
     const long in = shape.inputs(layer), out = shape.outputs(layer);
     const T* bias = weights + in * out * WIDTH;
     if (layer == shape.layers) {  // one linear output: a plain dot product of each row with the weights
-      typedef T Lanes __attribute__((vector_size(sizeof(T) * WIDTH)));
-      product<T, WIDTH, false, PLAIN>(rows, 1, in, previous, in * WIDTH, WIDTH, weights, WIDTH, WIDTH, current, WIDTH,
-                                      nullptr, 0);
-      for (long i = 0; i < rows; i++) *(Lanes*)(current + i * WIDTH) += *(const Lanes*)bias;
-    } else if (layer == 0) {
-      product<T, WIDTH, true, RELU>(rows, out, in, x, in, 1, weights, out * WIDTH, WIDTH, current, out * WIDTH, bias,
-                                    0);
+      product<T, false, PLAIN>(groups, 1, in, previous, in * WIDTH, WIDTH, weights, WIDTH, WIDTH, current, WIDTH,
+                               nullptr, 0);
+      for (long i = 0; i < groups; i++) *(Lanes*)(current + i * WIDTH) += *(const Lanes*)bias;
+    } else if (layer == 0 && block.group == 1) {
+      product<T, true, RELU>(groups, out, in, x, in, 1, weights, out * WIDTH, WIDTH, current, out * WIDTH, bias, 0);
     } else {
-      product<T, WIDTH, false, RELU>(rows, out, in, previous, in * WIDTH, WIDTH, weights, out * WIDTH, WIDTH, current,
-                                     out * WIDTH, bias, 0);
+      product<T, false, RELU>(groups, out, in, previous, in * WIDTH, WIDTH, weights, out * WIDTH, WIDTH, current,
+                              out * WIDTH, bias, 0);
     }
     weights = bias + out * WIDTH;
     previous = current;
@@ -72,10 +97,25 @@ void forward(const Shape& shape, Block<T>& block, const T* x, long rows, long ca
   }
 }
 
+// Adds up the gradients of a group's rows; all of them get the sum.
+template <class T, int LANES>
+void add_groups(const Block<T>& block, long parameters) {
+  typedef T Lanes __attribute__((vector_size(sizeof(T) * LANES)));
+  for (long p = 0; p < parameters; p++) {
+    Lanes* rows = (Lanes*)(block.gradient + p * WIDTH);
+    Lanes sum = rows[0];
+#pragma GCC unroll 16
+    for (int row = 1; row < WIDTH / LANES; row++) sum += rows[row];
+#pragma GCC unroll 16
+    for (int row = 0; row < WIDTH / LANES; row++) rows[row] = sum;
+  }
+}
+
 // block.deltas starts with the derivative of the objective by each learner's output, [row][lane].
-template <class T, int WIDTH>
+template <class T>
 void backward(const Shape& shape, Block<T>& block, const T* x, long rows, long capacity) {
   typedef T Lanes __attribute__((vector_size(sizeof(T) * WIDTH)));
+  const long groups = block.groups(rows);
   T *delta = block.deltas, *below = block.deltas + capacity * shape.hidden * WIDTH;
   long offset = shape.parameters() * WIDTH;
   for (int layer = shape.layers; layer >= 0; layer--) {
@@ -84,23 +124,24 @@ void backward(const Shape& shape, Block<T>& block, const T* x, long rows, long c
     T* gradient = block.gradient + offset;
     for (long n = 0; n < out; n++) {
       Lanes sum = Lanes{};
-      for (long i = 0; i < rows; i++) sum += *(const Lanes*)(delta + (i * out + n) * WIDTH);
+      for (long i = 0; i < groups; i++) sum += *(const Lanes*)(delta + (i * out + n) * WIDTH);
       *(Lanes*)(gradient + (in * out + n) * WIDTH) = sum;
     }
-    if (layer == 0) {
-      product<T, WIDTH, true, PLAIN>(in, out, rows, x, 1, in, delta, out * WIDTH, WIDTH, gradient, out * WIDTH,
-                                     nullptr, 0);
+    if (layer == 0 && block.group == 1) {
+      product<T, true, PLAIN>(in, out, rows, x, 1, in, delta, out * WIDTH, WIDTH, gradient, out * WIDTH, nullptr, 0);
       return;
     }
-    const T* activation = block.activations + (layer - 1) * capacity * shape.hidden * WIDTH;
-    product<T, WIDTH, false, PLAIN>(in, out, rows, activation, WIDTH, in * WIDTH, delta, out * WIDTH, WIDTH, gradient,
-                                    out * WIDTH, nullptr, 0);
-    product<T, WIDTH, false, MASK>(rows, in, out, delta, out * WIDTH, WIDTH, block.parameters + offset, WIDTH,
-                                   out * WIDTH, below, in * WIDTH, activation, in * WIDTH);
+    const T* activation = layer == 0 ? block.input : block.activations + (layer - 1) * capacity * shape.hidden * WIDTH;
+    product<T, false, PLAIN>(in, out, groups, activation, WIDTH, in * WIDTH, delta, out * WIDTH, WIDTH, gradient,
+                             out * WIDTH, nullptr, 0);
+    if (layer == 0) break;
+    product<T, false, MASK>(groups, in, out, delta, out * WIDTH, WIDTH, block.parameters + offset, WIDTH, out * WIDTH,
+                            below, in * WIDTH, activation, in * WIDTH);
     T* swap = delta;
     delta = below;
     below = swap;
   }
+  BY_LANES(block, add_groups, block, shape.parameters());
 }
 
 // Adam (Kingma & Ba 2015) as PyTorch computes it, weight decay as L2 in the gradient.
@@ -108,7 +149,7 @@ template <class T>
 void adam(Block<T>& block, long parameters, T rate, T decay, long step) {
   const double correction1 = 1 - pow(0.9, (double)step), correction2 = 1 - pow(0.999, (double)step);
   const T size = (T)(rate / correction1), root = (T)(1 / sqrt(correction2));
-  const long count = parameters * block.width;
+  const long count = parameters * WIDTH;
   T* __restrict weights = (T*)__builtin_assume_aligned(block.parameters, 64);
   T* __restrict mean = (T*)__builtin_assume_aligned(block.mean, 64);
   T* __restrict square = (T*)__builtin_assume_aligned(block.square, 64);
@@ -125,12 +166,12 @@ void adam(Block<T>& block, long parameters, T rate, T decay, long step) {
 }
 
 // The sum of the lanes, halves first.
-template <class T, int WIDTH>
+template <class T, int LANES>
 struct Total {
   static T of(const T* lanes) {
-    T half[WIDTH / 2];
-    for (int lane = 0; lane < WIDTH / 2; lane++) half[lane] = lanes[lane] + lanes[lane + WIDTH / 2];
-    return Total<T, WIDTH / 2>::of(half);
+    T half[LANES / 2];
+    for (int lane = 0; lane < LANES / 2; lane++) half[lane] = lanes[lane] + lanes[lane + LANES / 2];
+    return Total<T, LANES / 2>::of(half);
   }
 };
 template <class T>
@@ -139,51 +180,44 @@ struct Total<T, 1> {
 };
 
 // Adds this block's share of the ensemble's mean to mean[row].
-template <class T, int WIDTH>
+template <class T, int LANES>
 void add_to_mean(const Block<T>& block, const T* outputs, long rows, T* mean) {
-  typedef T Lanes __attribute__((vector_size(sizeof(T) * WIDTH)));
+  typedef T Lanes __attribute__((vector_size(sizeof(T) * LANES)));
   const Lanes weights = *(const Lanes*)block.weights;
   for (long i = 0; i < rows; i++) {
-    const Lanes share = weights * *(const Lanes*)(outputs + i * WIDTH);
-    mean[i] += Total<T, WIDTH>::of((const T*)&share);
+    const Lanes share = weights * *(const Lanes*)(outputs + i * LANES);
+    mean[i] += Total<T, LANES>::of((const T*)&share);
   }
 }
 
 // Adds this block's share of the sums of ERR-bar and DIV (Def. 4.1, Eq. 1) over the rows.
-template <class T, int WIDTH>
+template <class T, int LANES>
 void add_to_errors(const Block<T>& block, const T* outputs, const T* y, const T* mean, long rows, double* err_bar,
                    double* div) {
-  typedef T Lanes __attribute__((vector_size(sizeof(T) * WIDTH)));
+  typedef T Lanes __attribute__((vector_size(sizeof(T) * LANES)));
   const Lanes weights = *(const Lanes*)block.weights;
   Lanes errors = Lanes{}, spread = Lanes{};
   for (long i = 0; i < rows; i++) {
-    const Lanes f = *(const Lanes*)(outputs + i * WIDTH), error = f - y[i], deviation = f - mean[i];
+    const Lanes f = *(const Lanes*)(outputs + i * LANES), error = f - y[i], deviation = f - mean[i];
     errors += weights * (error * error);
     spread += weights * (deviation * deviation);
   }
-  *err_bar += Total<T, WIDTH>::of((const T*)&errors);
-  *div += Total<T, WIDTH>::of((const T*)&spread);
+  *err_bar += Total<T, LANES>::of((const T*)&errors);
+  *div += Total<T, LANES>::of((const T*)&spread);
 }
 
 // The derivative of the objective by each learner's output, into block.deltas.
-template <class T, int WIDTH>
+template <class T, int LANES>
 void start_backward(Block<T>& block, const T* outputs, const T* y, const T* mean, long rows, T beta) {
-  typedef T Lanes __attribute__((vector_size(sizeof(T) * WIDTH)));
+  typedef T Lanes __attribute__((vector_size(sizeof(T) * LANES)));
   const Lanes weights = *(const Lanes*)block.weights * ((T)2 / (T)rows);
   const T alone = (T)1 - beta;
   for (long i = 0; i < rows; i++) {
-    const Lanes f = *(const Lanes*)(outputs + i * WIDTH);
-    *(Lanes*)(block.deltas + i * WIDTH) = weights * (alone * (f - y[i]) + beta * (mean[i] - y[i]));
+    const Lanes f = *(const Lanes*)(outputs + i * LANES);
+    *(Lanes*)(block.deltas + i * LANES) = weights * (alone * (f - y[i]) + beta * (mean[i] - y[i]));
   }
+  for (long i = rows; i < block.groups(rows) * block.group; i++) *(Lanes*)(block.deltas + i * LANES) = Lanes{};
 }
-
-// Calls FUNCTION<T, WIDTH>(...) with the block's own width; widths beyond WIDEST are never made.
-#define BY_WIDTH(BLOCK, FUNCTION, ...)                                                     \
-  do {                                                                                     \
-    if ((BLOCK).width == 4) FUNCTION<T, 4>(__VA_ARGS__);                                   \
-    if (WIDEST >= 8 && (BLOCK).width == 8) FUNCTION<T, (WIDEST >= 8 ? 8 : 4)>(__VA_ARGS__);     \
-    if (WIDEST >= 16 && (BLOCK).width == 16) FUNCTION<T, (WIDEST >= 16 ? 16 : 4)>(__VA_ARGS__); \
-  } while (0)
 
 template <class T>
 struct Ensemble {
@@ -202,19 +236,20 @@ struct Ensemble {
     mean = allocate<T>(rows);
     for (int first = 0; first < net.learners;) {
       const int left = net.learners - first;
-      const int width = left > 8 && WIDEST >= 16 ? 16 : left > 4 && WIDEST >= 8 ? 8 : 4;
       Block<T>& b = block[blocks++];
-      b.width = width;
+      for (b.lanes = 1; b.lanes < left && b.lanes < WIDTH;) b.lanes *= 2;
+      b.group = WIDTH / b.lanes;
       b.first = first;
-      b.used = left < width ? left : width;
-      const long count = shape.parameters() * width, layer = capacity * shape.hidden * width;
+      b.used = left < b.lanes ? left : b.lanes;
+      const long count = shape.parameters() * WIDTH, layer = capacity * shape.hidden * WIDTH;
       b.parameters = allocate<T>(count);
       b.gradient = allocate<T>(count);
       b.mean = allocate<T>(count);
       b.square = allocate<T>(count);
-      b.activations = allocate<T>(shape.layers * layer + capacity * width);
+      b.activations = allocate<T>(shape.layers * layer + capacity * WIDTH);
       b.deltas = allocate<T>(2 * layer);
-      b.weights = allocate<T>(width);
+      b.weights = allocate<T>(b.lanes);
+      b.input = b.group > 1 ? allocate<T>(capacity * shape.features * WIDTH) : nullptr;
       for (int lane = 0; lane < b.used; lane++) b.weights[lane] = net.weights[first + lane];
       first += b.used;
     }
@@ -222,7 +257,7 @@ struct Ensemble {
   ~Ensemble() {
     for (int i = 0; i < blocks; i++) {
       T* arrays[] = {block[i].parameters,  block[i].gradient, block[i].mean,   block[i].square,
-                     block[i].activations, block[i].deltas,   block[i].weights};
+                     block[i].activations, block[i].deltas,   block[i].weights, block[i].input};
       for (T* array : arrays) free(array);
     }
     free(mean);
@@ -234,9 +269,12 @@ struct Ensemble {
   void load(const T* parameters) {
     const long count = shape.parameters();
     for (int i = 0; i < blocks; i++)
-      for (int lane = 0; lane < block[i].used; lane++)
+      for (int lane = 0; lane < WIDTH; lane++) {
+        const int learner = lane % block[i].lanes;
+        if (learner >= block[i].used) continue;
         for (long p = 0; p < count; p++)
-          block[i].parameters[p * block[i].width + lane] = parameters[(block[i].first + lane) * count + p];
+          block[i].parameters[p * WIDTH + lane] = parameters[(block[i].first + learner) * count + p];
+      }
   }
   void store(T* parameters, bool gradients = false) const {
     const long count = shape.parameters();
@@ -244,25 +282,25 @@ struct Ensemble {
       const T* source = gradients ? block[i].gradient : block[i].parameters;
       for (int lane = 0; lane < block[i].used; lane++)
         for (long p = 0; p < count; p++)
-          parameters[(block[i].first + lane) * count + p] = source[p * block[i].width + lane];
+          parameters[(block[i].first + lane) * count + p] = source[p * WIDTH + lane];
     }
   }
 
-  T* outputs(const Block<T>& b) const { return b.activations + shape.layers * capacity * shape.hidden * b.width; }
+  T* outputs(const Block<T>& b) const { return b.activations + shape.layers * capacity * shape.hidden * WIDTH; }
 
   void predict(const T* x, long rows) {
     memset(mean, 0, sizeof(T) * rows);
     for (int j = 0; j < blocks; j++) {
-      BY_WIDTH(block[j], forward, shape, block[j], x, rows, capacity);
-      BY_WIDTH(block[j], add_to_mean, block[j], outputs(block[j]), rows, mean);
+      forward(shape, block[j], x, rows, capacity);
+      BY_LANES(block[j], add_to_mean, block[j], outputs(block[j]), rows, mean);
     }
   }
 
   // Derivatives of (1 - beta) ERR-bar + beta ERR (Eq. 2) by all parameters, after predict(x, rows).
   void differentiate(const T* x, const T* y, long rows, T beta) {
     for (int j = 0; j < blocks; j++) {
-      BY_WIDTH(block[j], start_backward, block[j], outputs(block[j]), y, mean, rows, beta);
-      BY_WIDTH(block[j], backward, shape, block[j], x, rows, capacity);
+      BY_LANES(block[j], start_backward, block[j], outputs(block[j]), y, mean, rows, beta);
+      backward(shape, block[j], x, rows, capacity);
     }
   }
 
@@ -270,7 +308,7 @@ struct Ensemble {
   void measure(const T* y, long rows, double* err, double* err_bar, double* div) const {
     for (long i = 0; i < rows; i++) *err += (double)(mean[i] - y[i]) * (mean[i] - y[i]);
     for (int j = 0; j < blocks; j++)
-      BY_WIDTH(block[j], add_to_errors, block[j], outputs(block[j]), y, mean, rows, err_bar, div);
+      BY_LANES(block[j], add_to_errors, block[j], outputs(block[j]), y, mean, rows, err_bar, div);
   }
 };
 
@@ -355,7 +393,7 @@ void predict(const Network<float>& net, const float* parameters, const float* x,
       const Block<float>& b = ensemble.block[j];
       for (long i = 0; i < count; i++)
         for (int lane = 0; lane < b.used; lane++)
-          f[(start + i) * net.learners + b.first + lane] = ensemble.outputs(b)[i * b.width + lane];
+          f[(start + i) * net.learners + b.first + lane] = ensemble.outputs(b)[i * b.lanes + lane];
     }
   }
 }

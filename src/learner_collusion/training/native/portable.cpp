@@ -1,6 +1,6 @@
 // Any processor: vectors of four lanes, which every compiler lowers to what the machine has.
 #define SET portable
-#define WIDEST 4
+#define WIDTH 4
 #define TILE_ROWS 4
 #define TILE_COLUMNS 3
 #include "kernel.h"

@@ -5,7 +5,7 @@ enum Finish { PLAIN, RELU, MASK };
 
 // c[m][n] = bias[n] + sum over k of a[m][k] * b[k][n], each element WIDTH lanes, for one tile of ROWS x COLUMNS.
 // SHARED: a holds plain numbers, the same for all lanes (the input). MASK: zero where the activation is not positive.
-template <class T, int WIDTH, bool SHARED, Finish FINISH, int ROWS, int COLUMNS>
+template <class T, bool SHARED, Finish FINISH, int ROWS, int COLUMNS>
 inline void tile(long depth, const T* a, long a_row, long a_step, const T* b, long b_step, long b_column, T* c,
                  long c_row, const T* extra, long extra_row) {
   typedef T Lanes __attribute__((vector_size(sizeof(T) * WIDTH)));
@@ -45,38 +45,45 @@ inline void tile(long depth, const T* a, long a_row, long a_step, const T* b, lo
     }
 }
 
-template <class T, int WIDTH, bool SHARED, Finish FINISH, int ROWS>
+template <class T, bool SHARED, Finish FINISH, int ROWS>
 inline void tile_row(long columns, long depth, const T* a, long a_row, long a_step, const T* b, long b_step,
                      long b_column, T* c, long c_row, const T* extra, long extra_row) {
   for (; columns >= TILE_COLUMNS; columns -= TILE_COLUMNS) {
-    tile<T, WIDTH, SHARED, FINISH, ROWS, TILE_COLUMNS>(depth, a, a_row, a_step, b, b_step, b_column, c, c_row, extra,
+    tile<T, SHARED, FINISH, ROWS, TILE_COLUMNS>(depth, a, a_row, a_step, b, b_step, b_column, c, c_row, extra,
                                                        extra_row);
     b += TILE_COLUMNS * b_column;
     c += TILE_COLUMNS * WIDTH;
     if (FINISH != PLAIN) extra += TILE_COLUMNS * WIDTH;
   }
   if (columns == 2)
-    tile<T, WIDTH, SHARED, FINISH, ROWS, 2>(depth, a, a_row, a_step, b, b_step, b_column, c, c_row, extra, extra_row);
+    tile<T, SHARED, FINISH, ROWS, 2>(depth, a, a_row, a_step, b, b_step, b_column, c, c_row, extra, extra_row);
   if (columns == 1)
-    tile<T, WIDTH, SHARED, FINISH, ROWS, 1>(depth, a, a_row, a_step, b, b_step, b_column, c, c_row, extra, extra_row);
+    tile<T, SHARED, FINISH, ROWS, 1>(depth, a, a_row, a_step, b, b_step, b_column, c, c_row, extra, extra_row);
 }
 static_assert(TILE_COLUMNS == 3, "tile_row knows the remainders 1 and 2");
 
-template <class T, int WIDTH, bool SHARED, Finish FINISH>
-void product(long rows, long columns, long depth, const T* a, long a_row, long a_step, const T* b, long b_step,
-             long b_column, T* c, long c_row, const T* extra, long extra_row) {
-  for (; rows >= TILE_ROWS; rows -= TILE_ROWS) {
-    tile_row<T, WIDTH, SHARED, FINISH, TILE_ROWS>(columns, depth, a, a_row, a_step, b, b_step, b_column, c, c_row,
-                                                  extra, extra_row);
-    a += TILE_ROWS * a_row;
-    c += TILE_ROWS * c_row;
-    if (FINISH == MASK) extra += TILE_ROWS * extra_row;
+// All tiles of ROWS rows that fit; what is left goes on to tiles of half as many.
+template <class T, bool SHARED, Finish FINISH, int ROWS>
+struct Product {
+  static void of(long rows, long columns, long depth, const T* a, long a_row, long a_step, const T* b, long b_step,
+                 long b_column, T* c, long c_row, const T* extra, long extra_row) {
+    for (; rows >= ROWS; rows -= ROWS) {
+      tile_row<T, SHARED, FINISH, ROWS>(columns, depth, a, a_row, a_step, b, b_step, b_column, c, c_row, extra,
+                                               extra_row);
+      a += ROWS * a_row;
+      c += ROWS * c_row;
+      if (FINISH == MASK) extra += ROWS * extra_row;
+    }
+    Product<T, SHARED, FINISH, ROWS / 2>::of(rows, columns, depth, a, a_row, a_step, b, b_step, b_column, c,
+                                                    c_row, extra, extra_row);
   }
-  for (; rows > 0; rows--) {
-    tile_row<T, WIDTH, SHARED, FINISH, 1>(columns, depth, a, a_row, a_step, b, b_step, b_column, c, c_row, extra,
-                                          extra_row);
-    a += a_row;
-    c += c_row;
-    if (FINISH == MASK) extra += extra_row;
-  }
+};
+template <class T, bool SHARED, Finish FINISH>
+struct Product<T, SHARED, FINISH, 0> {
+  static void of(long, long, long, const T*, long, long, const T*, long, long, T*, long, const T*, long) {}
+};
+
+template <class T, bool SHARED, Finish FINISH, class... Arguments>
+void product(Arguments... arguments) {
+  Product<T, SHARED, FINISH, TILE_ROWS>::of(arguments...);
 }

@@ -1,0 +1,138 @@
+"""Image ensembles: the base learners of Appendix B and G, and the ensemble around them.
+
+All take (batch, 3, 32, 32) and give scores. `width` scales the number of channels, for the small fidelities; 1 is the
+paper's. An `Ensemble` gives (batch, learners, classes), the form that `decompose` and `AugmentedLoss` take.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .errors import UserError
+
+MODELS = ("resnet18", "resnet34", "cnn", "vgg")
+
+
+class Learner(nn.Module):
+    """A base learner: `stem`, the convolution that sees the image, and `body`, all that follows."""
+
+    def __init__(self, stem: nn.Conv2d, *body: nn.Module):
+        super().__init__()
+        self.stem, self.body = stem, nn.Sequential(*body)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(self.stem(x))
+
+
+class Ensemble(nn.Module):
+    """Learners side by side. Their stems see the same images, and run as one convolution."""
+
+    def __init__(self, members: list[Learner]):
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scores (batch, learners, classes) of images (batch, 3, height, width)."""
+        stems = [member.stem for member in self.members]
+        weight = torch.cat([stem.weight for stem in stems])
+        bias = None if stems[0].bias is None else torch.cat([stem.bias for stem in stems])
+        shared = F.conv2d(x, weight, bias, stems[0].stride, stems[0].padding)
+        parts = shared.chunk(len(stems), 1)
+        return torch.stack([member.body(part) for member, part in zip(self.members, parts, strict=True)], 1)
+
+
+class _Block(nn.Module):
+    """The basic block of a ResNet (He et al. 2016)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.shortcut = nn.Sequential()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = F.relu(self.bn1(self.conv1(x)))
+        return F.relu(self.bn2(self.conv2(h)) + self.shortcut(x))
+
+
+def _scaled(channels: int, width: float) -> int:
+    return max(1, round(channels * width))
+
+
+def resnet(blocks: tuple[int, ...], classes: int, width: float = 1) -> Learner:
+    """A ResNet in the form for 32 x 32 images: a 3 x 3 stem, no max-pool."""
+    channels = _scaled(64, width)
+    stem = nn.Conv2d(3, channels, 3, 1, 1, bias=False)
+    body: list[nn.Module] = [nn.BatchNorm2d(channels), nn.ReLU()]
+    for stage, count in enumerate(blocks):
+        outputs = _scaled(64 * 2**stage, width)
+        for block in range(count):
+            body.append(_Block(channels, outputs, 2 if stage > 0 and block == 0 else 1))
+            channels = outputs
+    return Learner(stem, *body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
+
+
+def cnn(classes: int, width: float = 1, form: str = "pool", dropout: float = 0.1) -> Learner:
+    """The CNN of Table 3. `form` resolves its slip (docs/errata.md): `pool` is the official code's, two 5 x 5 convolutions
+    each with a 2 x 2 max-pool; `stride` has stride 2 and no padding instead. Both hand on the 500 inputs of the table."""
+    first, second, hidden = _scaled(10, width), _scaled(20, width), _scaled(50, width)
+    stride = {"pool": 1, "stride": 2}[form]
+
+    def after() -> list[nn.Module]:
+        # the order of the official code; the maximum commutes with ReLU
+        return [nn.Dropout2d(dropout), *([nn.MaxPool2d(2)] if form == "pool" else []), nn.ReLU()]
+
+    return Learner(
+        nn.Conv2d(3, first, 5, stride),
+        *after(),
+        nn.Conv2d(first, second, 5, stride),
+        *after(),
+        nn.Flatten(),
+        nn.Linear(25 * second, hidden),
+        nn.ReLU(),
+        nn.Dropout(dropout),
+        nn.Linear(hidden, classes),
+    )
+
+
+_VGG = [(64, 0.3), (64, 0), None, (128, 0.4), (128, 0), None, (256, 0.4), (256, 0.4), (256, 0), None]
+_VGG += [(512, 0.4), (512, 0.4), (512, 0), None, (512, 0.4), (512, 0.4), (512, 0), None]
+
+
+def vgg(classes: int, width: float = 1) -> Learner:
+    """The VGG of Table 4, its max-pools with stride 2 and no padding (docs/errata.md)."""
+    layers: list[nn.Module] = []
+    channels = 3
+    for entry in _VGG:
+        if entry is None:
+            layers.append(nn.MaxPool2d(2))
+            continue
+        outputs = _scaled(entry[0], width)
+        layers += [nn.Conv2d(channels, outputs, 3, 1, 1), nn.BatchNorm2d(outputs), nn.ReLU()]
+        layers += [nn.Dropout(entry[1])] if entry[1] else []
+        channels = outputs
+    hidden = _scaled(512, width)
+    layers += [nn.Flatten(), nn.Dropout(0.5), nn.Linear(channels, hidden), nn.BatchNorm1d(hidden), nn.ReLU()]
+    return Learner(layers[0], *layers[1:], nn.Dropout(0.5), nn.Linear(hidden, classes))
+
+
+def learner(model: str, classes: int, width: float = 1, **options) -> Learner:
+    """One base learner by its name in the configuration; UserError for a name that is not known."""
+    if model == "resnet18":
+        return resnet((2, 2, 2, 2), classes, width)
+    if model == "resnet34":
+        return resnet((3, 4, 6, 3), classes, width)
+    if model == "cnn":
+        return cnn(classes, width, **options)
+    if model == "vgg":
+        return vgg(classes, width)
+    raise UserError(f"The model {model!r} is not known: choose one of {', '.join(MODELS)}.")
+
+
+def ensemble(model: str, learners: int, classes: int, width: float = 1, **options) -> Ensemble:
+    """`learners` base learners with initial weights of their own, in turn from PyTorch's generator."""
+    return Ensemble([learner(model, classes, width, **options) for _ in range(learners)])
