@@ -72,16 +72,23 @@ IMAGE_HISTORY = pa.schema(
 )
 # The same with the cell that it belongs to.
 IMAGES = pa.schema(
-    [("protocol", pa.string()), ("dataset", pa.string()), ("model", pa.string()), ("learners", pa.int32())]
-    + [("averaging", pa.string()), ("dropped", pa.float64()), ("beta", pa.float64()), ("run", pa.int32())]
-    + list(IMAGE_HISTORY)
+    [
+        ("protocol", pa.string()),
+        ("dataset", pa.string()),
+        ("model", pa.string()),
+        ("learners", pa.int32()),
+        ("averaging", pa.string()),
+        ("dropped", pa.float64()),  # the share of learners left out of each training batch
+        ("beta", pa.float64()),
+        ("run", pa.int32()),
+        *IMAGE_HISTORY,
+    ]
 )
 CLAIMS = pa.schema(
     [(n, pa.string()) for n in ("id", "part", "dataset", "claim", "statistic")]
     + [(n, pa.float64()) for n in ("value", "low", "high")]
     + [(n, pa.string()) for n in ("threshold", "verdict", "note")]
 )
-SCHEMAS = {"trials": TRIALS, "history": HISTORY, "predictions": PREDICTIONS, "records": RECORDS, "claims": CLAIMS}
 
 
 def provenance(*packages: str) -> dict[str, str]:
