@@ -27,3 +27,10 @@ def bootstrap(
     tail = (1 - level) / 2
     low, high = np.quantile(samples, [tail, 1 - tail])
     return value, float(low), float(high)
+
+
+def standard_error_band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and two standard errors over the first axis, the runs (Figures 5, 6 and 10-18); zero width for one run."""
+    if len(values) < 2:
+        return values.mean(0), np.zeros(values.shape[1:])
+    return values.mean(0), 2 * values.std(0, ddof=1) / np.sqrt(len(values))

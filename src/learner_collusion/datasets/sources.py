@@ -34,12 +34,12 @@ def fetch(
     """
     reasons = []
     for source, read in (
-        ("origin", lambda: _download(url, file, retries, timeout)),
-        ("mirror", lambda: _find(mirror, file)),
+        ("origin", lambda: download(url, file, retries, timeout)),
+        ("mirror", lambda: find(mirror, file)),
     ):
         try:
             content = read()
-        except _Unavailable as reason:
+        except Unavailable as reason:
             reasons.append(str(reason))
             continue
         found = hashlib.sha256(content).hexdigest()
@@ -55,25 +55,26 @@ def fetch(
     )
 
 
-class _Unavailable(Exception):
-    pass
+class Unavailable(Exception):
+    """A source does not have the file; the message says why."""
 
 
-def _download(url: str | None, file: str, retries: int, timeout: float) -> bytes:
+def download(url: str | None, file: str, retries: int, timeout: float) -> bytes:
+    """The file at `url`, or the member `file` of the zip archive there; Unavailable where it cannot be had."""
     if url is None:
-        raise _Unavailable("it has no address to download it from")
+        raise Unavailable("it has no address to download it from")
     for attempt in range(retries + 1):
         try:
             with urllib.request.urlopen(url, timeout=timeout) as response:
                 return _unpack(response.read(), file)
         except urllib.error.HTTPError as error:
-            raise _Unavailable(f"{url} answers {error.code}") from None
+            raise Unavailable(f"{url} answers {error.code}") from None
         except OSError as error:
             reason = error.reason if isinstance(error, urllib.error.URLError) else error
             if attempt < retries and isinstance(reason, TimeoutError | ConnectionResetError):
                 time.sleep(2**attempt)
                 continue
-            raise _Unavailable(f"{url} does not answer ({reason})") from None
+            raise Unavailable(f"{url} does not answer ({reason})") from None
     raise AssertionError("unreachable")
 
 
@@ -90,23 +91,24 @@ def _unpack(content: bytes, file: str) -> bytes:
                     inner = archive.read(member)
                     try:
                         return _unpack(inner, file)
-                    except _Unavailable:
+                    except Unavailable:
                         continue
     except zipfile.BadZipFile as error:
-        raise _Unavailable(f"the archive is damaged ({error})") from None
-    raise _Unavailable(f"the archive holds no {file}")
+        raise Unavailable(f"the archive is damaged ({error})") from None
+    raise Unavailable(f"the archive holds no {file}")
 
 
-def _find(mirror: str | None, file: str) -> bytes:
+def find(mirror: str | None, file: str) -> bytes:
+    """The bytes of `file`, wherever it lies in the folder `mirror`; Unavailable where it does not."""
     if not mirror:
-        raise _Unavailable(f"no mirror is set ({MIRROR_VARIABLE}, or datasets.mirror in the configuration)")
+        raise Unavailable(f"no mirror is set ({MIRROR_VARIABLE}, or datasets.mirror in the configuration)")
     folder = Path(mirror)
     if not folder.is_dir():
-        raise _Unavailable(f"the mirror {mirror} is no folder")
+        raise Unavailable(f"the mirror {mirror} is no folder")
     for parent, _, names in os.walk(folder):
         if file in names:
             return Path(parent, file).read_bytes()
-    raise _Unavailable(f"the mirror {mirror} holds no {file}")
+    raise Unavailable(f"the mirror {mirror} holds no {file}")
 
 
 def export_diabetes(output: str) -> str:

@@ -50,7 +50,7 @@ inline void tile_row(long columns, long depth, const T* a, long a_row, long a_st
                      long b_column, T* c, long c_row, const T* extra, long extra_row) {
   for (; columns >= TILE_COLUMNS; columns -= TILE_COLUMNS) {
     tile<T, SHARED, FINISH, ROWS, TILE_COLUMNS>(depth, a, a_row, a_step, b, b_step, b_column, c, c_row, extra,
-                                                       extra_row);
+                                                extra_row);
     b += TILE_COLUMNS * b_column;
     c += TILE_COLUMNS * WIDTH;
     if (FINISH != PLAIN) extra += TILE_COLUMNS * WIDTH;
@@ -69,7 +69,7 @@ struct Product {
                  long b_column, T* c, long c_row, const T* extra, long extra_row) {
     for (; rows >= ROWS; rows -= ROWS) {
       tile_row<T, SHARED, FINISH, ROWS>(columns, depth, a, a_row, a_step, b, b_step, b_column, c, c_row, extra,
-                                               extra_row);
+                                        extra_row);
       a += ROWS * a_row;
       c += ROWS * c_row;
       if (FINISH == MASK) extra += ROWS * extra_row;
