@@ -85,8 +85,8 @@ def _sweep(results: dict) -> str:
     text += f"From prepared data, two cores, Snakemake, tuning and plots included: **{wall / 60:.1f} minutes** of wall time, "
     text += f"{cpu / 60:.1f} of processor time.\n"
     loop = results["sweep"]["loop"]
-    text += f"The loop of the official code would need **{loop['hours']:.0f} hours** of one core (standard error "
-    text += f"{loop['standard_error']:.0f}) for the same {loop['steps'] / 1e6:.1f} million training steps alone: extrapolated from "
+    text += f"The loop of the official code would need **{loop['hours']:.1f} hours** of one core (standard error "
+    text += f"{loop['standard_error']:.1f}) for the same {loop['steps'] / 1e6:.1f} million training steps alone: extrapolated from "
     text += f"{loop['sample']} of these trainings, drawn in proportion to their steps and timed; not run whole.\n"
     return text
 

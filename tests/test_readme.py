@@ -1,8 +1,12 @@
 """The README's code runs, and its links lead somewhere."""
 
+import json
 import re
+import statistics
 
 from conftest import ROOT
+
+from learner_collusion import records
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -27,3 +31,22 @@ def test_named_tests_exist():
     for document in ("errata.md", "deviations.md"):
         for name in re.findall(r"\b(test_\w+)`", (ROOT / "docs" / document).read_text(encoding="utf-8")):
             assert f"def {name}(" in sources, name
+
+
+def test_the_numbers_are_the_measured_ones():
+    """README and scorecard say what the gallery's claims and the benchmarks' results hold."""
+    claims = records.read(ROOT / "docs/gallery/claims.parquet").to_pylist()
+    for document in ("README.md", "docs/scorecard.md"):
+        text = (ROOT / document).read_text(encoding="utf-8")
+        for part in ("theory", "tabular"):
+            verdicts = [row["verdict"] for row in claims if row["part"] == part]
+            counts = " | ".join(str(verdicts.count(v)) for v in ("holds", "does not hold", "undecided"))
+            assert re.search(rf"\| \[?{part}\b.*\| {re.escape(counts)} \|", text), f"{document}: {part} {counts}"
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    results = json.loads((ROOT / "benchmarks/results.json").read_text())
+    for way, name in (("loop", "loop over"), ("vmap", "torch.vmap"), ("bmm", "torch.bmm"), ("jax", "JAX")):
+        rows = results["step"][: results["targets"]]
+        mean = statistics.geometric_mean(row["times_native"][way] for row in rows)
+        assert re.search(rf"\| {re.escape(name)}.*\| {mean:.1f} \|", text), f"{way} {mean:.1f}"
+    assert f"**{results['sweep']['wall'] / 60:.1f} minutes**" in text
+    assert f"**{results['sweep']['loop']['hours']:.1f} hours**" in text
