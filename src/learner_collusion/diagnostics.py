@@ -61,7 +61,7 @@ def codependence(
     curve = codependence_curve(
         predictions.unsqueeze(0), targets, (drop,), draws, per, generator, loss, averaging, weights
     )
-    return float(curve[0, 0])
+    return float(curve[0, 0].detach())
 
 
 def codependence_curve(
