@@ -20,6 +20,7 @@ def debias(predictions: Tensor, weights: Tensor | None = None) -> Tensor:
     return predictions - (predictions - mean).mean(0, keepdim=True)
 
 
+@torch.no_grad()
 def bias_share(predictions: Tensor, weights: Tensor | None = None) -> float:
     """Share of DIV that constant biases explain, 1 - DIV(debiased)/DIV, in [0, 1] (Figure 3); 0 where DIV is 0.
 
@@ -37,6 +38,7 @@ def _spread(predictions: Tensor, weights: Tensor) -> float:
     return float(((flat - mean).square().sum(2) * weights).sum(1).mean())
 
 
+@torch.no_grad()
 def codependence(
     predictions: Tensor,
     targets: Tensor,
@@ -61,7 +63,7 @@ def codependence(
     curve = codependence_curve(
         predictions.unsqueeze(0), targets, (drop,), draws, per, generator, loss, averaging, weights
     )
-    return float(curve[0, 0].detach())
+    return float(curve[0, 0])
 
 
 def codependence_curve(
@@ -148,6 +150,7 @@ class Diagnosis:
         )
 
 
+@torch.no_grad()
 def diagnose(
     predictions: Tensor,
     targets: Tensor,
