@@ -37,7 +37,7 @@ def origin(tmp_path):
         server.shutdown()
 
 
-@pytest.mark.parametrize("content", [DATA, zipped(t_csv=DATA), zipped(inner_zip=zipped(t_csv=DATA))])
+@pytest.mark.parametrize("content", [DATA, zipped(t_csv=DATA), zipped(inner_zip=zipped(t_csv=DATA))], ids=["file", "zip", "zip in zip"])  # fmt: skip
 def test_from_the_origin(origin, tmp_path, content):
     folder, address = origin
     (folder / "data.zip").write_bytes(content)
@@ -46,7 +46,11 @@ def test_from_the_origin(origin, tmp_path, content):
     assert out.read_bytes() == DATA
 
 
-@pytest.mark.parametrize("content", [zipped(t_csv=b"other"), zipped(t_csv=DATA)[:40], zipped(u_csv=DATA), None])
+@pytest.mark.parametrize(
+    "content",
+    [zipped(t_csv=b"other"), zipped(t_csv=DATA)[:40], zipped(u_csv=DATA), None],
+    ids=["another file", "cut short", "another name", "nothing"],
+)
 def test_from_the_mirror_where_the_origin_fails(origin, tmp_path, content):
     """Other bytes, a truncated archive, an archive without the file, no file at all."""
     folder, address = origin
