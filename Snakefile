@@ -22,7 +22,7 @@ include: "workflow/rules/common.smk"
 rule all:
     input:
         expand("results/figures/{figure}.pdf", figure=FIGURES),
-        "results/tables/table2_losses.md",
+        expand("results/tables/{table}.md", table=TABLE_NAMES),
         "results/claims.md",
         "results/config.yaml",
 
@@ -52,7 +52,15 @@ rule figures:
 
 rule tables:
     input:
+        expand("results/tables/{table}.md", table=TABLE_NAMES),
+
+
+rule tabular:
+    input:
+        expand("results/figures/{figure}.pdf", figure=THEORY_FIGURES + TABULAR_FIGURES),
         "results/tables/table2_losses.md",
+        expand("results/claims/{part}.md", part=["theory", "tabular"]),
+        "results/config.yaml",
 
 
 include: "workflow/rules/configuration.smk"
@@ -61,6 +69,7 @@ include: "workflow/rules/prepare.smk"
 include: "workflow/rules/tune.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/images.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/claims.smk"

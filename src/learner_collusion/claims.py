@@ -68,10 +68,11 @@ class _Tabular:
         """One row: `runs` (runs, k) columns measured in each run, `statistic` of (resamples, runs, k)."""
         options = self.settings
         value, low, high = bootstrap(statistic, runs, options["bootstrap"], options["level"], options["seed"])
-        return _row(claim, dataset, unit, value, low, high, verdict(low, high, **thresholds), **thresholds)
+        return row_of(claim, dataset, unit, value, low, high, verdict(low, high, **thresholds), **thresholds)
 
 
-def _row(claim, dataset, statistic, value, low, high, verdict_, above=None, below=None, note="") -> dict:
+def row_of(claim, dataset, statistic, value, low, high, verdict_, above=None, below=None, note="") -> dict:
+    """One row of the claims; `claim` holds id, part and claim."""
     bounds = [f"{sign} {bound:g}" for sign, bound in ((">", above), ("<", below)) if bound is not None]
     return {
         **claim,
@@ -172,7 +173,7 @@ def _often(claim: dict, verdicts: list[str]) -> dict:
     """C2's own threshold: on at least half of the data sets."""
     holds, fails, half = verdicts.count(HOLDS), verdicts.count(FAILS), len(verdicts) / 2
     found = HOLDS if holds >= half else FAILS if len(verdicts) - fails < half else UNDECIDED
-    row = _row(claim, "at least half", "data sets with DIV(1) > ERR(1)", holds, np.nan, np.nan, found)
+    row = row_of(claim, "at least half", "data sets with DIV(1) > ERR(1)", holds, np.nan, np.nan, found)
     return row | {"threshold": f">= {half:g} of {len(verdicts)}"}
 
 
@@ -186,7 +187,7 @@ def judge_theory(cases: int, seed: int) -> list[dict]:
         c = {"id": "C15", "part": "theory", "claim": text}
         statistic = f"largest error of {cases} cases"
         rows.append(
-            _row(c, "random cases", statistic, error, np.nan, np.nan, HOLDS if error < 1e-9 else FAILS, below=1e-9)
+            row_of(c, "random cases", statistic, error, np.nan, np.nan, HOLDS if error < 1e-9 else FAILS, below=1e-9)
         )
     return rows
 
@@ -238,7 +239,7 @@ def _section(rows: list[dict], note: str, titles: dict[str, str]) -> str:
             row["claim"],
             data,
             row["statistic"],
-            f"{row['value']:.3g}",
+            f"{row['value']:.3g}" if np.isfinite(row["value"]) else "-",
             interval,
             row["threshold"] or "-",
             mark,

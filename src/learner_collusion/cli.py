@@ -12,7 +12,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one stage; 0, or 1 after one sentence on standard error where the user has something to mend."""
     parser = argparse.ArgumentParser(prog="learner_collusion", description=__doc__)
     stages = parser.add_subparsers(dest="stage", required=True)
-    for add in (_configuration, _fetch, _prepare, _tune, _train, _evaluate, _aggregate, _figure, _table, _claims):
+    tabular = (_configuration, _fetch, _prepare, _tune, _train, _evaluate, _aggregate)
+    for add in (*tabular, _images, _train_cell, _aggregate_cells, _figure, _table, _claims):
         add(stages)
     options = vars(parser.parse_args(arguments))
     stage, run = options.pop("stage"), options.pop("run_stage")
@@ -133,6 +134,47 @@ def _aggregate(stages):
     _stage(stages, "aggregate", run, "output", records=_MANY)
 
 
+def _images(stages):
+    def run(dataset, output, settings):
+        """Fetch, check and unpack an image data set."""
+        from .datasets import images
+        from .datasets.sources import MIRROR_VARIABLE
+
+        where = images.prepare(dataset, settings, output, os.environ.get(MIRROR_VARIABLE))
+        print(f"{dataset}: from {where}")
+
+    _stage(stages, "images", run, "dataset", "output", **_SETTINGS)
+
+
+def _train_cell(stages):
+    def run(images, cell, settings, history, checkpoint, device, compile, threads, checkpoint_minutes):
+        """Train one cell of the image experiments."""
+        from .images import train_cell
+
+        hardware = {"device": device, "compile": compile == "True", "threads": threads}
+        hardware |= {"checkpoint_minutes": checkpoint_minutes, "precision": settings.pop("precision")}
+        train_cell(images, cell, settings, hardware, history, checkpoint)
+
+    cell = {"cell": {"required": True, "type": _json, "help": "what the cell is, as JSON"}}
+    hardware = {
+        "device": {"choices": ("cpu", "cuda"), "default": "cpu"},
+        "compile": {"choices": ("True", "False"), "default": "False"},
+        "threads": {"default": 1, "type": int},
+        "checkpoint-minutes": {"default": 5, "type": float},
+    }
+    _stage(stages, "train-cell", run, "images", "history", "checkpoint", **cell, **hardware, **_SETTINGS)
+
+
+def _aggregate_cells(stages):
+    def run(histories, output):
+        """Put the histories of cells together."""
+        from .images import aggregate
+
+        aggregate(histories, output)
+
+    _stage(stages, "aggregate-cells", run, "output", histories=_MANY)
+
+
 def _figure(stages):
     def run(name, output, records, settings, note):
         """Draw a figure."""
@@ -141,6 +183,10 @@ def _figure(stages):
             from .figures import tabular
 
             getattr(tabular, name)(records, settings["titles"], note, output)
+        elif name in images:
+            from .figures import images as drawn
+
+            getattr(drawn, name)(records, settings, note, output, **settings["options"])
         elif name == "collusion":
             from .figures.collusion import illustrate
 
@@ -154,19 +200,26 @@ def _figure(stages):
 
             getattr(gat, name)(output)
 
-    names = ("diversity", "debiased", "codependence", "collusion", "summary", "gamma", "alpha")
+    images = ("practical", "both_metrics", "gap", "losses", "parts", "dropout")
+    names = ("diversity", "debiased", "codependence", "collusion", "summary", "gamma", "alpha", *images)
     choice, optional = {"choices": names, "required": True}, {"default": None, "type": _json}
     _stage(stages, "figure", run, "output", name=choice, records={"default": None}, settings=optional, **_NOTE)
 
 
 def _table(stages):
-    def run(output, parquet, cases, seed, note):
-        """Verify and write Table 2."""
-        from .tables import losses
+    def run(name, output, parquet, cases, seed, note, options):
+        """Write Table 2, verified, or the layers of a model (Tables 3 and 4)."""
+        from . import tables
 
-        losses(cases, seed, note, output, parquet)
+        if name == "losses":
+            tables.losses(cases, seed, note, output, parquet)
+        else:
+            tables.layers(name, options or {}, output, parquet)
 
-    _stage(stages, "table", run, "output", "parquet", cases=_NUMBER, seed=_NUMBER, **_NOTE)
+    names = {"name": {"choices": ("losses", "cnn", "vgg"), "required": True}}
+    numbers = {"cases": {"type": int, "default": 1000}, "seed": {"type": int, "default": 0}}
+    options = {"options": {"default": None, "type": _json}}
+    _stage(stages, "table", run, "output", "parquet", **names, **numbers, **options, **_NOTE)
 
 
 def _claims(stages):
@@ -179,10 +232,14 @@ def _claims(stages):
         elif part == "tabular":
             rows = claims.judge_tabular(records[0], settings)
             claims.write(rows, part, note, settings["titles"], output, parquet)
+        elif part == "images":
+            from .claims_images import judge
+
+            claims.write(judge(records[0], settings), part, note, settings["titles"], output, parquet)
         else:
             claims.combine(records, output, parquet)
 
-    choice = {"choices": ("theory", "tabular", "all"), "required": True}
+    choice = {"choices": ("theory", "tabular", "images", "all"), "required": True}
     many, optional = {"nargs": "*", "default": []}, {"default": None, "type": _json}
     _stage(stages, "claims", run, "output", "parquet", part=choice, records=many, settings=optional, **_NOTE)
 

@@ -41,6 +41,15 @@ def check(config: dict, schema_path: str | Path) -> None:
         )
     if 0 not in config["tabular"]["betas"] or 1 not in config["tabular"]["betas"]:
         raise UserError("The configuration's tabular.betas must hold 0 and 1, which the claims compare: add them.")
+    images = config["images"]
+    for name, experiment in images["experiments"].items():
+        known = {"protocol": images["protocols"], "datasets": images["datasets"]}
+        for key, choices in known.items():
+            named = [experiment[key]] if key == "protocol" else experiment[key]
+            for wrong in set(named) - set(choices):
+                raise UserError(
+                    f"The configuration's images.experiments.{name}.{key} names {wrong!r}: choose from {', '.join(choices)}."
+                )
     tuning = config["tabular"]["tuning"]
     if tuning["initial"] > tuning["iterations"]:
         raise UserError(
@@ -69,12 +78,23 @@ def _sentence(error: jsonschema.ValidationError) -> str:
 def differences(config: dict, paper: dict, part: str) -> list[str]:
     """What `config` changes of the paper's settings in one part of the paper, such as "runs 2 instead of 10"."""
     found = []
-    for path in _PARTS[part]:
+    for path in _paths(config, part):
         ours, theirs = config, paper
         for key in path.split("."):
             ours, theirs = ours[key], theirs[key]
         found += _compare(path.split(".")[-1], ours, theirs)
-    return found
+    return list(dict.fromkeys(found))
+
+
+def _paths(config: dict, part: str) -> list[str]:
+    """The keys that a part rests on; `images.<experiment>` is one experiment with its protocol, `images` all of them."""
+    if not part.startswith("images"):
+        return _PARTS[part]
+    experiments = config["images"]["experiments"]
+    names = [part.split(".")[1]] if "." in part else list(experiments)
+    protocols = dict.fromkeys(experiments[name]["protocol"] for name in names)
+    paths = ["images.subset", *(f"images.protocols.{p}" for p in protocols)]
+    return paths + [f"images.experiments.{name}" for name in names]
 
 
 def _compare(name: str, ours, theirs) -> list[str]:
@@ -84,6 +104,8 @@ def _compare(name: str, ours, theirs) -> list[str]:
         return [line for key in ours for line in _compare(key, ours[key], theirs.get(key))]
 
     def show(value) -> str:
+        if value is None:
+            return "all" if name in ("train", "test") else "none"
         return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
     return [f"{name.replace('_', ' ')} {show(ours)} instead of {show(theirs)}"]

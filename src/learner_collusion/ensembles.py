@@ -24,12 +24,18 @@ class Learner(nn.Module):
         return self.body(self.stem(x))
 
 
+# Layers that have no parameters and treat each channel by itself: one call serves the channels of all learners.
+_BY_CHANNEL = (nn.ReLU, nn.MaxPool2d, nn.Dropout2d)
+
+
 class Ensemble(nn.Module):
     """Learners side by side. Their stems see the same images, and run as one convolution."""
 
     def __init__(self, members: list[Learner]):
         super().__init__()
         self.members = nn.ModuleList(members)
+        body = members[0].body
+        self.front = next((i for i, layer in enumerate(body) if not isinstance(layer, _BY_CHANNEL)), len(body))
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores (batch, learners, classes) of images (batch, 3, height, width)."""
@@ -37,8 +43,10 @@ class Ensemble(nn.Module):
         weight = torch.cat([stem.weight for stem in stems])
         bias = None if stems[0].bias is None else torch.cat([stem.bias for stem in stems])
         shared = F.conv2d(x, weight, bias, stems[0].stride, stems[0].padding)
+        shared = self.members[0].body[: self.front](shared)
         parts = shared.chunk(len(stems), 1)
-        return torch.stack([member.body(part) for member, part in zip(self.members, parts, strict=True)], 1)
+        rests = [member.body[self.front :](part) for member, part in zip(self.members, parts, strict=True)]
+        return torch.stack(rests, 1)
 
 
 class _Block(nn.Module):
@@ -83,8 +91,9 @@ def cnn(classes: int, width: float = 1, form: str = "pool", dropout: float = 0.1
     stride = {"pool": 1, "stride": 2}[form]
 
     def after() -> list[nn.Module]:
-        # the order of the official code; the maximum commutes with ReLU
-        return [nn.Dropout2d(dropout), *([nn.MaxPool2d(2)] if form == "pool" else []), nn.ReLU()]
+        # The official code drops channels first; they are scaled by numbers that are not negative, which commutes with
+        # maximum and ReLU, and there are four times fewer to scale afterwards.
+        return [*([nn.MaxPool2d(2)] if form == "pool" else []), nn.ReLU(), nn.Dropout2d(dropout)]
 
     return Learner(
         nn.Conv2d(3, first, 5, stride),

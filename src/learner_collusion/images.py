@@ -12,13 +12,20 @@ from .seeds import generator
 CELL = ("protocol", "dataset", "model", "learners", "averaging", "dropped", "beta", "run")
 
 
-def train_cell(path: str, cell: dict, settings: dict, history: str, checkpoint: str | None = None) -> None:
+def train_cell(
+    path: str, cell: dict, settings: dict, hardware: dict, history: str, checkpoint: str | None = None
+) -> None:
     """Train one cell on the images at `path` and write its history; goes on from `checkpoint` where there is one.
 
     Where the data set could not be had, the history is empty and its metadata say why. Errors: as `training.images.train`.
     """
     description, arrays = images.read(path)
-    metadata = {"cell": cell, "settings": settings, "provenance": records.provenance("torch", "torchvision")}
+    metadata = {
+        "cell": cell,
+        "settings": settings,
+        "precision": hardware["precision"],
+        "provenance": records.provenance("torch", "torchvision"),
+    }
     if "missing" in description:
         records.write(history, _empty(), records.IMAGE_HISTORY, metadata | {"missing": description["missing"]})
         print(f"{cell['dataset']} could not be had: this cell is left out.", flush=True)
@@ -29,7 +36,7 @@ def train_cell(path: str, cell: dict, settings: dict, history: str, checkpoint: 
     dataset = settings["dataset"]
     data = training.Images(**arrays, classes=dataset["classes"], mean=dataset["mean"], std=dataset["std"])
     kept = Path(checkpoint) if checkpoint else None
-    found = training.train(data, cell, settings, kept)
+    found = training.train(data, cell, settings, hardware, kept)
     metadata |= {"best_epoch": found.best_epoch, "diverged": found.diverged}
     records.write(history, _rows(found, training.SPLITS, training.SUMS), records.IMAGE_HISTORY, metadata)
     if kept is not None:
@@ -84,5 +91,9 @@ def aggregate(histories: list[str], output: str) -> None:
         columns = {name: pa.array([cell[name]] * table.num_rows, records.IMAGES.field(name).type) for name in CELL}
         columns |= {name: table.column(name) for name in records.IMAGE_HISTORY.names}
         tables.append(pa.table(columns, schema=records.IMAGES))
-    metadata = {"missing": missing, "settings": settings, "provenance": records.provenance("torch", "torchvision")}
+    metadata = {
+        "missing": missing,
+        "settings": settings,
+        "provenance": records.provenance("torch", "torchvision"),
+    }
     records.write(output, pa.concat_tables(tables), records.IMAGES, metadata)

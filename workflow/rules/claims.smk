@@ -1,6 +1,6 @@
 # Claims: each part of the paper is judged from its own records, so that a laptop's claims never wait for a GPU's.
 #
-# Requires: results/records/tabular.parquet (tabular)
+# Requires: results/records/tabular.parquet (tabular), results/records/images.parquet (images)
 # Produces: results/claims/<part>.md, .parquet; all parts together in results/claims.md, .parquet
 
 
@@ -66,9 +66,49 @@ rule claims_tabular:
         """
 
 
+rule claims_images:
+    input:
+        records="results/records/images.parquet",
+    output:
+        markdown="results/claims/images.md",
+        parquet="results/claims/images.parquet",
+    log:
+        "results/logs/claims/images.log",
+    benchmark:
+        "results/benchmarks/claims/images.tsv"
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        runtime=10,
+        mem_mb=2000,
+    params:
+        settings=as_json(
+            {
+                "seed": CONFIG["seed"],
+                "titles": image_titles(),
+                "experiments": IMAGES["experiments"],
+                **CONFIG["claims"],
+            }
+        ),
+        note=note("images", "claims"),
+        code=fingerprint("claims_images"),
+    shell:
+        """
+        python -m learner_collusion claims \
+            --part images \
+            --records {input.records:q} \
+            --settings {params.settings:q} \
+            --note={params.note:q} \
+            --output {output.markdown:q} \
+            --parquet {output.parquet:q} \
+            2>&1 | tee {log:q}
+        """
+
+
 rule claims:
     input:
-        parts=["results/claims/theory.parquet", "results/claims/tabular.parquet"],
+        parts=expand("results/claims/{part}.parquet", part=PARTS),
     output:
         markdown=report("results/claims.md", caption="../report/claims.rst", category="Claims"),
         parquet="results/claims.parquet",

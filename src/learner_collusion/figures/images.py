@@ -5,62 +5,14 @@ import textwrap
 import numpy as np
 from matplotlib.axes import Axes
 
-from .. import records
 from ..errors import UserError
+from ..image_records import ImageRecords
 from ..statistics import standard_error_band
 from .style import BLUE, GREEN, GREY, ORANGE, VERMILION, plt, save
 
 _CELL = ("protocol", "dataset", "model", "learners", "averaging", "dropped", "beta", "run")
 _MODELS = {"resnet18": "ResNet-18", "resnet34": "ResNet-34", "cnn": "CNN", "vgg": "VGG"}
 _LABELS = {"accuracy": "Test accuracy (%)", "err": "Test loss (ERR)"}
-
-
-class ImageRecords:
-    """The image records, asked by cell. `missing`: data sets that could not be had, each with the reason."""
-
-    def __init__(self, path: str):
-        table = records.read(path, records.IMAGES)
-        self.missing: dict[str, str] = records.metadata_of(table).get("missing", {})
-        self.fields = {name: records.column(table, name) for name in records.IMAGES.names}
-
-    def _chosen(self, **where) -> np.ndarray:
-        chosen = np.ones(len(self.fields["run"]), bool)
-        for name, value in where.items():
-            same = np.isclose(self.fields[name], value) if isinstance(value, float) else self.fields[name] == value
-            chosen &= same
-        return chosen
-
-    def levels(self, name: str, **where) -> list:
-        """The values of a column among the rows that fit."""
-        return sorted(set(self.fields[name][self._chosen(**where)].tolist()))
-
-    def curve(self, split: str, metric: str, **cell) -> np.ndarray:
-        """(runs, epochs) of the ensemble's own metric; runs that stopped early end in NaN."""
-        chosen = self._chosen(split=split, metric=metric, learner=-1, **cell)
-        run, epoch, value = (self.fields[name][chosen] for name in ("run", "epoch", "value"))
-        runs, place = np.unique(run, return_inverse=True)
-        values = np.full((len(runs), epoch.max(initial=0)), np.nan)
-        values[place, epoch - 1] = value
-        return values
-
-    def best(self, metric: str, by: str, learners: bool = False, **cell) -> tuple[np.ndarray, np.ndarray]:
-        """Levels of the column `by` (k,) and the test metric at each run's best epoch, (runs, k); only runs that have all
-        levels. With `learners` the mean over the learners in place of the ensemble's own."""
-        levels = self.levels(by, **cell)
-        found: dict[int, dict] = {}
-        mine = {name: values[self._chosen(**cell)] for name, values in self.fields.items()}
-        best = {(r, b): e for r, b, e in _triples(mine, mine["metric"] == "best", by)}
-        wanted = (mine["split"] == "test") & (mine["metric"] == metric)
-        wanted &= (mine["learner"] >= 0) if learners else (mine["learner"] == -1)
-        for run, level, epoch, value in zip(*(mine[n][wanted] for n in ("run", by, "epoch", "value")), strict=True):
-            if best.get((run, level)) == epoch:
-                found.setdefault(int(run), {}).setdefault(level, []).append(value)
-        whole = [run for run in sorted(found) if len(found[run]) == len(levels)]
-        return np.array(levels), np.array([[np.mean(found[run][level]) for level in levels] for run in whole])
-
-
-def _triples(fields: dict, chosen: np.ndarray, by: str):
-    return zip(*(fields[name][chosen].tolist() for name in ("run", by, "epoch")), strict=True)
 
 
 class _Figure:
@@ -120,10 +72,10 @@ def _against_beta(figure: _Figure, axes: Axes, metric: str, cell: dict, colour: 
     axes.set_xlabel(r"$\beta$")
 
 
-def practical(path: str, settings: dict, note: str, pdf: str, metric: str = "accuracy") -> None:
+def practical(path: str, settings: dict, note: str, pdf: str, metric: str = "accuracy", imagenet: bool = False) -> None:
     """Figures 6 (left), 13, 14 and 17: a test metric against beta, a column a data set, a row a model. `settings`:
     experiment (protocol, datasets, models, learners, averaging) and titles; `imagenet` adds Figure 6's right panel."""
-    experiment, right = settings["experiment"], settings.get("imagenet", False)
+    experiment, right = settings["experiment"], imagenet
     datasets, models = experiment["datasets"], experiment["models"]
     columns = len(datasets) + right
     figure = _Figure(path, settings, len(models), columns, (max(2.7 * columns, 4.2), 2.1 * len(models) + 0.3))

@@ -17,7 +17,7 @@ _BLACK = SIZE * SIZE  # the index of the pixel that stands for all outside of th
 def pack(images: Tensor) -> Tensor:
     """uint8 images (n, 32, 32, 3) as int32 pixels (n, 32 * 32 + 1), the last one black: one fetch gets three channels."""
     pixels = torch.zeros(len(images), SIZE * SIZE + 1, 4, dtype=torch.uint8, device=images.device)
-    pixels[:, :-1, :3] = images.reshape(len(images), -1, 3)
+    pixels[:, :-1, :3] = images.reshape(len(images), SIZE * SIZE, 3)
     return pixels.view(torch.int32).squeeze(2)
 
 

@@ -6,7 +6,9 @@ and a run that was killed goes on with the same ones.
 """
 
 import contextlib
+import fcntl
 import math
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,15 +53,14 @@ class History:
     diverged: int
 
 
-def train(data: Images, cell: dict, settings: dict, checkpoint: Path | None = None) -> History:
+def train(data: Images, cell: dict, settings: dict, hardware: dict, checkpoint: Path | None = None) -> History:
     """Train one cell: `cell` names protocol, dataset, model, learners, averaging, dropped, beta and run; `settings` holds
-    the seed, the protocol's settings and the `hardware` ones (device, precision, compile, threads, checkpoint_minutes).
+    the seed and the protocol's settings, `hardware` device, precision, compile, threads and checkpoint_minutes.
 
     With `checkpoint` the state is kept there now and then; called again after a kill, training goes on from it and ends
     with the same numbers, bit for bit on the same machine. Errors: UserError for a device or checkpoint that is not usable.
     """
-    hardware, protocol = settings["hardware"], settings["protocol"]
-    device = _device(hardware)
+    protocol, device = settings["protocol"], prepare_device(hardware)
     # beta and the dropped share are what is compared: all else is the same for all of their values
     identity = tuple(cell[name] for name in ("protocol", "dataset", "model", "learners", "averaging", "run"))
     identity = (settings["seed"], *identity)
@@ -68,7 +69,7 @@ def train(data: Images, cell: dict, settings: dict, checkpoint: Path | None = No
     model = ensemble(cell["model"], cell["learners"], data.classes, protocol["width"], **options)
     model = model.to(device, memory_format=torch.channels_last)
     optimiser = _optimiser(model, protocol)
-    parts, pixels = _split(data, protocol, settings["seed"], cell, device)
+    parts = _split(data, protocol, settings["seed"], cell, device)
     state = _State(cell["learners"], protocol["epochs"], device)
     if checkpoint is not None and checkpoint.exists():
         _restore(checkpoint, model, optimiser, state, (cell, settings["seed"], protocol), device)
@@ -85,7 +86,7 @@ def train(data: Images, cell: dict, settings: dict, checkpoint: Path | None = No
         model.train()
         for batch in range(state.batch, len(plan.batches)):
             rows = plan.batches[batch]
-            images = augment.augment(pixels[rows], plan.parameters[rows], plan.padding)
+            images = augment.augment(parts["train"][0][rows], plan.parameters[rows], plan.padding)
             images = augment.normalise(images, mean, std)
             targets = parts["train"][1][rows]
             with _precision(hardware, device):
@@ -156,7 +157,8 @@ class _Plan:
 
 def _plan(rows: int, protocol: dict, cell: dict, identity: tuple, device: torch.device) -> _Plan:
     random = torch.Generator().manual_seed(_number(*identity, "batches"))
-    order = torch.randperm(rows, generator=random).to(device)
+    order = torch.randperm(rows, generator=random) if protocol["shuffle"] else torch.arange(rows)
+    order = order.to(device)
     parameters = augment.draw(rows, protocol["augmentation"], random).to(device)
     batches = order.split(protocol["batch_size"])
     if len(batches) > 1 and len(batches[-1]) == 1:  # batch normalisation needs two
@@ -223,14 +225,23 @@ def _split(data: Images, protocol: dict, seed: int, cell: dict, device: torch.de
     """Packed images and labels of each part; the validation part is drawn from the training images at random."""
     order = generator(seed, cell["dataset"], cell["run"], "split").permutation(len(data.train_y))
     count = round(protocol["validation"] * len(order))
-    rows = {"train": order[count:], "validation": order[:count]}
+    arrays = {
+        "train": (data.train_x[order[count:]], data.train_y[order[count:]]),
+        "validation": (data.train_x[order[:count]], data.train_y[order[:count]]),
+        "test": (data.test_x, data.test_y),
+    }
+    if protocol["validation_from"] == "test":  # the official code's way for SVHN: the second half of the test images
+        half = len(data.test_y) // 2
+        arrays = {
+            "train": (data.train_x, data.train_y),
+            "validation": (data.test_x[half:], data.test_y[half:]),
+            "test": (data.test_x[:half], data.test_y[:half]),
+        }
 
     def put(x: np.ndarray, y: np.ndarray) -> tuple[Tensor, Tensor]:
         return augment.pack(torch.from_numpy(x).to(device)), torch.from_numpy(y.astype(np.int64)).to(device)
 
-    parts = {name: put(data.train_x[chosen], data.train_y[chosen]) for name, chosen in rows.items()}
-    parts["test"] = put(data.test_x, data.test_y)
-    return parts, parts["train"][0]
+    return {name: put(*pair) for name, pair in arrays.items()}
 
 
 def _optimiser(model: nn.Module, protocol: dict) -> torch.optim.Optimizer:
@@ -248,16 +259,36 @@ def _set_rate(optimiser: torch.optim.Optimizer, protocol: dict, epoch: int) -> N
         group["lr"] = protocol["learning_rate"] * protocol["decay"] ** passed
 
 
-def _device(hardware: dict) -> torch.device:
-    if hardware["device"] != "cpu" and not torch.cuda.is_available():
-        raise UserError(
-            f"images.hardware.device is {hardware['device']!r}, but PyTorch sees no GPU here: set it to cpu."
-        )
+def prepare_device(hardware: dict) -> torch.device:
+    """Set threads and precision, and take a device; of several GPUs one that no other cell of this machine holds."""
     torch.set_num_threads(hardware["threads"])
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = hardware["precision"] == "tf32"
-    return torch.device(hardware["device"])
+    if hardware["device"] == "cpu":
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise UserError("images.hardware.device is 'cuda', but PyTorch sees no GPU here: set it to cpu.")
+    names = [str(torch.cuda.get_device_properties(i).uuid) for i in range(torch.cuda.device_count())]
+    return torch.device("cuda", hold_one(names))
+
+
+_held: list = []  # open lock files; closed, and so released, when the process ends
+
+
+def hold_one(names: list[str], folder: Path | None = None) -> int:
+    """The position of the first name that no other process holds, held until this process ends; 0 if all are held."""
+    folder = folder or Path(tempfile.gettempdir())
+    for position, name in enumerate(names):
+        file = open(folder / f"learner-collusion-gpu-{name}.lock", "w")  # noqa: SIM115
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            continue
+        _held.append(file)
+        return position
+    return 0
 
 
 def _precision(hardware: dict, device: torch.device):

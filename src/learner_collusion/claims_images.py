@@ -1,0 +1,173 @@
+"""The claims of the image experiments (Sections 6.2 and 6.3, Appendix G): C6 to C10 and C12 to C14.
+
+Statistics and thresholds are those of `claims`: bootstrap over paired runs. An experiment whose data could not be had is
+left out by name.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .claims import UNDECIDED, row_of, verdict
+from .image_records import ImageRecords
+from .statistics import bootstrap
+
+_MODELS = {"resnet18": "ResNet-18", "resnet34": "ResNet-34", "cnn": "CNN", "vgg": "VGG"}
+
+
+def judge(path: str, settings: dict) -> list[dict]:
+    """All claims of the image records at `path`; `settings`: experiments, titles, bootstrap, level and seed."""
+    found, experiments = ImageRecords(path), settings["experiments"]
+    rows = _curves(found, experiments["curves"], settings)
+    text = "Test accuracy is lowest at beta = 1"
+    for name, figure in (
+        ("practical", "Figure 6"),
+        ("larger", "Figure 13"),
+        ("score", "Figure 14"),
+        ("vgg", "Figure 16"),
+    ):
+        claim = {"id": "C9" if name == "practical" else "C12", "part": "images", "claim": f"{text} ({figure})"}
+        rows += [_worst_at_1(found, claim, *cell, settings) for cell in _cells(experiments[name], settings)]
+    claim = {"id": "C12", "part": "images", "claim": "Test ERR is highest at beta = 1 (Figure 17)"}
+    rows += [_worst_at_1(found, claim, *cell, settings, "err") for cell in _cells(experiments["practical"], settings)]
+    for label, cell in _cells(experiments["practical"], settings):
+        rows += _poor_learners(found, label, cell, settings)
+    for label, cell in _cells(experiments["cnn"], settings):
+        claim = {"id": "C13", "part": "images", "claim": f"{text} (Figure 15)"}
+        rows += [_worst_at_1(found, claim, label, cell, settings), _best_between(found, label, cell, settings)]
+    return rows + _dropout(found, experiments["dropout"], settings)
+
+
+def _cells(experiment: dict, settings: dict) -> list[tuple[str, dict]]:
+    """(label, cell) of each panel of an experiment; beta and run are left open."""
+    cells = []
+    for dataset in experiment["datasets"]:
+        for model in experiment["models"]:
+            for learners in experiment["learners"]:
+                cell = {"protocol": experiment["protocol"], "dataset": dataset, "model": model, "learners": learners}
+                label = f"{settings['titles'].get(dataset, dataset)}, {_MODELS[model]}, M = {learners}"
+                cells.append((label, cell | {"averaging": experiment["averaging"], "dropped": 0.0}))
+    return cells
+
+
+def _judge(
+    claim: dict, label: str, unit: str, runs: np.ndarray, statistic: Callable, settings: dict, missing="", **bounds
+) -> dict:
+    """One row; `runs` (runs, ...) of what was measured, `statistic` of (resamples, runs, ...)."""
+    if missing or not len(runs):
+        note = "left out: the data could not be had" if missing else "no whole run"
+        return row_of(claim, label, unit, np.nan, np.nan, np.nan, UNDECIDED, **bounds) | {
+            "note": note,
+            "verdict": "left out",
+        }
+    value, low, high = bootstrap(statistic, runs, settings["bootstrap"], settings["level"], settings["seed"])
+    row = row_of(claim, label, unit, value, low, high, verdict(low, high, **bounds), **bounds)
+    return row | {"note": "one run: no interval"} if len(runs) == 1 else row
+
+
+def _mean(runs: np.ndarray) -> np.ndarray:
+    return runs.mean(1)
+
+
+def _curves(found: ImageRecords, experiment: dict, settings: dict) -> list[dict]:
+    """C6, C7 and C8: learning curves of beta 0 and 1."""
+    rows = []
+    for label, cell in _cells(experiment, settings):
+        missing = found.missing.get(cell["dataset"], "")
+        curves = {
+            (split, metric, beta): found.curve(split, metric, beta=float(beta), **cell)
+            for split, metric in (("train", "err"), ("test", "err"), ("train", "div"))
+            for beta in (0, 1)
+        }
+        train, test = (curves[s, "err", 1] - curves[s, "err", 0] for s in ("train", "test"))
+        gap = (test - train)[:, -1:].sum(1)
+
+        def row(identifier, text, unit, runs, _label=label, _missing=missing, **bounds):
+            claim = {"id": identifier, "part": "images", "claim": text}
+            return _judge(claim, _label, unit, runs, _mean, settings, _missing, **bounds)
+
+        text = "Joint training overfits more (Figure 5)"
+        rows.append(row("C6", text, "gap(1) - gap(0) at the last epoch", gap, above=0))
+        text = "Joint training converges more slowly on the training set (Figure 10)"
+        rows.append(row("C7", text, "train ERR(1) - ERR(0), mean of all epochs", train.mean(1), above=0))
+        text = "Joint training ends with a larger test loss (Figure 10)"
+        rows.append(row("C7", text, "test ERR(1) - ERR(0) at the last epoch", test[:, -1:].sum(1), above=0))
+        div = curves["train", "div", 1]
+        peak = (div.argmax(1) + 1) / div.shape[1] if div.size else np.empty(0)
+        text = "At beta = 1 training diversity peaks early (Figure 11)"
+        rows.append(row("C8", text, "epoch of the largest DIV, as a share of all", peak, below=1 / 3))
+    return rows
+
+
+def _worst_at_1(found: ImageRecords, claim, label, cell, settings, metric: str = "accuracy") -> dict:
+    """By how much beta = 1 lies behind the worst of all other betas."""
+    _, runs = found.best(metric, "beta", **cell)
+    sign = 1 if metric == "accuracy" else -1
+
+    def statistic(resampled):
+        means = sign * resampled.mean(1)
+        return means[:, :-1].min(1) - means[:, -1]
+
+    unit = "lowest accuracy(beta < 1) - accuracy(1)" if sign == 1 else "ERR(1) - highest ERR(beta < 1)"
+    return _judge(claim, label, unit, runs, statistic, settings, found.missing.get(cell["dataset"], ""), above=0)
+
+
+def _poor_learners(found: ImageRecords, label, cell, settings) -> list[dict]:
+    """C10: the learners lose more accuracy from beta 0 to 1 than their ensemble does."""
+    _, learners = found.best("accuracy", "beta", learners=True, **cell)
+    _, whole = found.best("accuracy", "beta", **cell)
+    missing = found.missing.get(cell["dataset"], "")
+    lost = learners[:, 0] - learners[:, -1] if len(learners) else np.empty(0)
+    more = lost - (whole[:, 0] - whole[:, -1]) if len(learners) else lost
+    claim = {"id": "C10", "part": "images", "claim": "Base learners are poor at beta = 1 (Figure 6)"}
+    unit = "mean learner accuracy(0) - accuracy(1)"
+    rows = [_judge(claim, label, unit, lost, _mean, settings, missing, above=0)]
+    return [
+        *rows,
+        _judge(claim, label, f"that, minus the ensemble's {unit[13:]}", more, _mean, settings, missing, above=0),
+    ]
+
+
+def _best_between(found: ImageRecords, label, cell, settings) -> dict:
+    """C13: the lowest test loss is at a beta between 0 and 1."""
+    _, runs = found.best("err", "beta", **cell)
+
+    def statistic(resampled):
+        means = resampled.mean(1)
+        return np.minimum(means[:, 0], means[:, -1]) - means[:, 1:-1].min(1)
+
+    claim = {"id": "C13", "part": "images", "claim": "The lowest test loss is at a beta between 0 and 1 (Figure 15)"}
+    if runs.shape[1] < 3:
+        runs = runs[:0]
+    missing = found.missing.get(cell["dataset"], "")
+    return _judge(
+        claim, label, "lower ERR of beta 0 and 1 - lowest between", runs, statistic, settings, missing, above=0
+    )
+
+
+def _dropout(found: ImageRecords, experiment: dict, settings: dict) -> list[dict]:
+    """C14: dropping learners in training lowers DIV and does not improve the ensemble."""
+    rows = []
+    for label, cell in _cells(experiment, settings):
+        del cell["dropped"]
+        missing = found.missing.get(cell["dataset"], "")
+
+        def row(text, unit, metric, statistic, _cell=cell, _label=label, _missing=missing):
+            claim = {"id": "C14", "part": "images", "claim": f"{text} (Figure 18)"}
+            _, runs = found.best(metric, "dropped", beta=1.0, **_cell)
+            return _judge(claim, _label, unit, runs, statistic, settings, _missing, above=0)
+
+        def change(resampled):
+            means = resampled.mean(1)
+            return means[:, -1] - means[:, 0]
+
+        def best_gain(resampled):
+            means = resampled.mean(1)
+            return means[:, 0] - means[:, 1:].max(1)
+
+        most = f"{max(experiment['dropped']):g}"
+        rows.append(row("Dropping learners lowers diversity", f"DIV(0) - DIV({most})", "div", lambda r: -change(r)))
+        rows.append(row("Dropping learners weakens each of them", f"ERR-bar({most}) - ERR-bar(0)", "err_bar", change))
+        text = "Dropping learners does not improve the ensemble"
+        rows.append(row(text, "accuracy(0) - best accuracy(p > 0)", "accuracy", best_gain))
+    return rows
