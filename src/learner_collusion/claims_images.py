@@ -16,31 +16,36 @@ _MODELS = {"resnet18": "ResNet-18", "resnet34": "ResNet-34", "cnn": "CNN", "vgg"
 
 
 def judge(path: str, settings: dict) -> list[dict]:
-    """All claims of the image records at `path`; `settings`: experiments, titles, bootstrap, level and seed."""
+    """All claims of the image records at `path`; `settings`: experiments (those that were made), titles, bootstrap, level
+    and seed."""
     found, experiments = ImageRecords(path), settings["experiments"]
-    rows = _curves(found, experiments["curves"], settings)
+
+    def panels(name: str) -> list[tuple[str, dict]]:
+        return _cells(experiments.get(name), settings)
+
+    rows = [row for panel in panels("curves") for row in _curves(found, *panel, settings)]
     text = "Test accuracy is lowest at beta = 1"
-    for name, figure in (
-        ("practical", "Figure 6"),
-        ("larger", "Figure 13"),
-        ("score", "Figure 14"),
-        ("vgg", "Figure 16"),
-    ):
+    figures = {"practical": "Figure 6", "larger": "Figure 13", "score": "Figure 14", "vgg": "Figure 16"}
+    for name, figure in figures.items():
         claim = {"id": "C9" if name == "practical" else "C12", "part": "images", "claim": f"{text} ({figure})"}
-        rows += [_worst_at_1(found, claim, *cell, settings) for cell in _cells(experiments[name], settings)]
+        rows += [_worst_at_1(found, claim, *panel, settings) for panel in panels(name)]
     claim = {"id": "C12", "part": "images", "claim": "Test ERR is highest at beta = 1 (Figure 17)"}
-    rows += [_worst_at_1(found, claim, *cell, settings, "err") for cell in _cells(experiments["practical"], settings)]
-    for label, cell in _cells(experiments["practical"], settings):
-        rows += _poor_learners(found, label, cell, settings)
-    for label, cell in _cells(experiments["cnn"], settings):
+    rows += [_worst_at_1(found, claim, *panel, settings, "err") for panel in panels("practical")]
+    for panel in panels("practical"):
+        rows += _poor_learners(found, *panel, settings)
+    for panel in panels("cnn"):
         claim = {"id": "C13", "part": "images", "claim": f"{text} (Figure 15)"}
-        rows += [_worst_at_1(found, claim, label, cell, settings), _best_between(found, label, cell, settings)]
-    return rows + _dropout(found, experiments["dropout"], settings)
+        rows += [_worst_at_1(found, claim, *panel, settings), _best_between(found, *panel, settings)]
+    for panel in panels("dropout"):
+        rows += _dropout(found, *panel, experiments["dropout"]["dropped"], settings)
+    return rows
 
 
-def _cells(experiment: dict, settings: dict) -> list[tuple[str, dict]]:
+def _cells(experiment: dict | None, settings: dict) -> list[tuple[str, dict]]:
     """(label, cell) of each panel of an experiment; beta and run are left open."""
     cells = []
+    if experiment is None:
+        return cells
     for dataset in experiment["datasets"]:
         for model in experiment["models"]:
             for learners in experiment["learners"]:
@@ -69,34 +74,52 @@ def _mean(runs: np.ndarray) -> np.ndarray:
     return runs.mean(1)
 
 
-def _curves(found: ImageRecords, experiment: dict, settings: dict) -> list[dict]:
+def _curves(found: ImageRecords, label: str, cell: dict, settings: dict) -> list[dict]:
     """C6, C7 and C8: learning curves of beta 0 and 1."""
-    rows = []
-    for label, cell in _cells(experiment, settings):
-        missing = found.missing.get(cell["dataset"], "")
-        curves = {
-            (split, metric, beta): found.curve(split, metric, beta=float(beta), **cell)
-            for split, metric in (("train", "err"), ("test", "err"), ("train", "div"))
-            for beta in (0, 1)
-        }
-        train, test = (curves[s, "err", 1] - curves[s, "err", 0] for s in ("train", "test"))
-        gap = (test - train)[:, -1:].sum(1)
+    missing = found.missing.get(cell["dataset"], "")
+    curves = {
+        (split, metric, beta): found.curve(split, metric, beta=float(beta), **cell)
+        for split, metric in (("train", "err"), ("test", "err"), ("train", "div"))
+        for beta in (0, 1)
+    }
+    train, test = (curves[s, "err", 1] - curves[s, "err", 0] for s in ("train", "test"))
+    div = curves["train", "div", 1]
+    peak = (div.argmax(1) + 1) / div.shape[1] if div.size else np.empty(0)
 
-        def row(identifier, text, unit, runs, _label=label, _missing=missing, **bounds):
-            claim = {"id": identifier, "part": "images", "claim": text}
-            return _judge(claim, _label, unit, runs, _mean, settings, _missing, **bounds)
+    def row(identifier: str, text: str, unit: str, runs: np.ndarray, **bounds) -> dict:
+        claim = {"id": identifier, "part": "images", "claim": text}
+        return _judge(claim, label, unit, runs, _mean, settings, missing, **bounds)
 
-        text = "Joint training overfits more (Figure 5)"
-        rows.append(row("C6", text, "gap(1) - gap(0) at the last epoch", gap, above=0))
-        text = "Joint training converges more slowly on the training set (Figure 10)"
-        rows.append(row("C7", text, "train ERR(1) - ERR(0), mean of all epochs", train.mean(1), above=0))
-        text = "Joint training ends with a larger test loss (Figure 10)"
-        rows.append(row("C7", text, "test ERR(1) - ERR(0) at the last epoch", test[:, -1:].sum(1), above=0))
-        div = curves["train", "div", 1]
-        peak = (div.argmax(1) + 1) / div.shape[1] if div.size else np.empty(0)
-        text = "At beta = 1 training diversity peaks early (Figure 11)"
-        rows.append(row("C8", text, "epoch of the largest DIV, as a share of all", peak, below=1 / 3))
-    return rows
+    return [
+        row(
+            "C6",
+            "Joint training overfits more (Figure 5)",
+            "gap(1) - gap(0) at the last epoch",
+            (test - train)[:, -1:].sum(1),
+            above=0,
+        ),
+        row(
+            "C7",
+            "Joint training converges more slowly on the training set (Figure 10)",
+            "train ERR(1) - ERR(0), mean of all epochs",
+            train.mean(1),
+            above=0,
+        ),
+        row(
+            "C7",
+            "Joint training ends with a larger test loss (Figure 10)",
+            "test ERR(1) - ERR(0) at the last epoch",
+            test[:, -1:].sum(1),
+            above=0,
+        ),
+        row(
+            "C8",
+            "At beta = 1 training diversity peaks early (Figure 11)",
+            "epoch of the largest DIV, as a share of all",
+            peak,
+            below=1 / 3,
+        ),
+    ]
 
 
 def _worst_at_1(found: ImageRecords, claim, label, cell, settings, metric: str = "accuracy") -> dict:
@@ -145,29 +168,27 @@ def _best_between(found: ImageRecords, label, cell, settings) -> dict:
     )
 
 
-def _dropout(found: ImageRecords, experiment: dict, settings: dict) -> list[dict]:
+def _dropout(found: ImageRecords, label: str, cell: dict, shares: list[float], settings: dict) -> list[dict]:
     """C14: dropping learners in training lowers DIV and does not improve the ensemble."""
-    rows = []
-    for label, cell in _cells(experiment, settings):
-        del cell["dropped"]
-        missing = found.missing.get(cell["dataset"], "")
+    cell = {name: value for name, value in cell.items() if name != "dropped"} | {"beta": 1.0}
 
-        def row(text, unit, metric, statistic, _cell=cell, _label=label, _missing=missing):
-            claim = {"id": "C14", "part": "images", "claim": f"{text} (Figure 18)"}
-            _, runs = found.best(metric, "dropped", beta=1.0, **_cell)
-            return _judge(claim, _label, unit, runs, statistic, settings, _missing, above=0)
+    def row(text: str, unit: str, metric: str, statistic: Callable) -> dict:
+        claim = {"id": "C14", "part": "images", "claim": f"{text} (Figure 18)"}
+        _, runs = found.best(metric, "dropped", **cell)
+        return _judge(claim, label, unit, runs, statistic, settings, found.missing.get(cell["dataset"], ""), above=0)
 
-        def change(resampled):
-            means = resampled.mean(1)
-            return means[:, -1] - means[:, 0]
+    def change(resampled: np.ndarray) -> np.ndarray:
+        means = resampled.mean(1)
+        return means[:, -1] - means[:, 0]
 
-        def best_gain(resampled):
-            means = resampled.mean(1)
-            return means[:, 0] - means[:, 1:].max(1)
+    def smallest_loss(resampled: np.ndarray) -> np.ndarray:
+        means = resampled.mean(1)
+        return means[:, 0] - means[:, 1:].max(1)
 
-        most = f"{max(experiment['dropped']):g}"
-        rows.append(row("Dropping learners lowers diversity", f"DIV(0) - DIV({most})", "div", lambda r: -change(r)))
-        rows.append(row("Dropping learners weakens each of them", f"ERR-bar({most}) - ERR-bar(0)", "err_bar", change))
-        text = "Dropping learners does not improve the ensemble"
-        rows.append(row(text, "accuracy(0) - best accuracy(p > 0)", "accuracy", best_gain))
-    return rows
+    most = f"{max(shares):g}"
+    text = "Dropping learners does not improve the ensemble"
+    return [
+        row("Dropping learners lowers diversity", f"DIV(0) - DIV({most})", "div", lambda r: -change(r)),
+        row("Dropping learners weakens each of them", f"ERR-bar({most}) - ERR-bar(0)", "err_bar", change),
+        row(text, "accuracy(0) - best accuracy(p > 0)", "accuracy", smallest_loss),
+    ]

@@ -20,6 +20,17 @@ _PARTS = {
     "illustration": ["illustration"],
 }
 
+# Of what an image experiment has only one, since its figure has no axis for more.
+_SINGLE = {
+    "practical": ["learners", "dropped"],
+    "curves": ["models", "learners", "dropped"],
+    "larger": ["learners", "dropped"],
+    "score": ["learners", "dropped"],
+    "cnn": ["datasets", "models", "dropped"],
+    "vgg": ["datasets", "models", "dropped"],
+    "dropout": ["datasets", "models", "learners", "betas"],
+}
+
 
 def load(path: str | Path) -> dict:
     """A YAML file, by the C parser where PyYAML has it: a dry run should not wait for it."""
@@ -41,20 +52,29 @@ def check(config: dict, schema_path: str | Path) -> None:
         )
     if 0 not in config["tabular"]["betas"] or 1 not in config["tabular"]["betas"]:
         raise UserError("The configuration's tabular.betas must hold 0 and 1, which the claims compare: add them.")
-    images = config["images"]
-    for name, experiment in images["experiments"].items():
-        known = {"protocol": images["protocols"], "datasets": images["datasets"]}
-        for key, choices in known.items():
-            named = [experiment[key]] if key == "protocol" else experiment[key]
-            for wrong in set(named) - set(choices):
-                raise UserError(
-                    f"The configuration's images.experiments.{name}.{key} names {wrong!r}: choose from {', '.join(choices)}."
-                )
+    _check_experiments(config["images"])
     tuning = config["tabular"]["tuning"]
     if tuning["initial"] > tuning["iterations"]:
         raise UserError(
             f"The configuration's tabular.tuning.initial is {tuning['initial']}, more than its iterations: lower it."
         )
+
+
+def _check_experiments(images: dict) -> None:
+    """What the schema cannot say of the image experiments: names that must be declared, and what their figures show."""
+    for name, experiment in images["experiments"].items():
+        where = f"The configuration's images.experiments.{name}"
+        for key, choices in (("protocol", images["protocols"]), ("datasets", images["datasets"])):
+            named = [experiment[key]] if key == "protocol" else experiment[key]
+            for wrong in sorted(set(named) - set(choices)):
+                raise UserError(f"{where}.{key} names {wrong!r}: choose from {', '.join(choices)}.")
+        for key, needed in (("betas", [1] if name == "dropout" else [0, 1]), ("dropped", [0])):
+            for number in needed:
+                if number not in experiment[key]:
+                    raise UserError(f"{where}.{key} lacks {number}, with which the claims compare: add it.")
+        for key in _SINGLE[name]:
+            if len(experiment[key]) != 1:
+                raise UserError(f"{where}.{key} must name one, as its figure has no room for more: choose one.")
 
 
 def _sentence(error: jsonschema.ValidationError) -> str:
@@ -75,26 +95,29 @@ def _sentence(error: jsonschema.ValidationError) -> str:
     return f"The configuration's {where} is wrong: {error.message}; see the comments in config.yaml."
 
 
-def differences(config: dict, paper: dict, part: str) -> list[str]:
-    """What `config` changes of the paper's settings in one part of the paper, such as "runs 2 instead of 10"."""
+def differences(config: dict, paper: dict, *parts: str) -> list[str]:
+    """What `config` changes of the paper's settings in some parts of the paper, such as "runs 2 instead of 10"."""
+    several = sum(part.startswith("images.") for part in parts) > 1
     found = []
-    for path in _paths(config, part):
+    for path in dict.fromkeys(path for part in parts for path in _paths(config, part)):
         ours, theirs = config, paper
         for key in path.split("."):
             ours, theirs = ours[key], theirs[key]
-        found += _compare(path.split(".")[-1], ours, theirs)
+        name = path.split(".")[-1]
+        own = _compare(name, ours, theirs)
+        if several and own and path.startswith(("images.protocols", "images.experiments")):
+            own = [f"{name}: {', '.join(own)}"]
+        found += own
     return list(dict.fromkeys(found))
 
 
 def _paths(config: dict, part: str) -> list[str]:
-    """The keys that a part rests on; `images.<experiment>` is one experiment with its protocol, `images` all of them."""
-    if not part.startswith("images"):
+    """The keys that a part rests on; `images.<experiment>` is one experiment with its protocol."""
+    if not part.startswith("images."):
         return _PARTS[part]
-    experiments = config["images"]["experiments"]
-    names = [part.split(".")[1]] if "." in part else list(experiments)
-    protocols = dict.fromkeys(experiments[name]["protocol"] for name in names)
-    paths = ["images.subset", *(f"images.protocols.{p}" for p in protocols)]
-    return paths + [f"images.experiments.{name}" for name in names]
+    experiment = part.split(".")[1]
+    protocol = config["images"]["experiments"][experiment]["protocol"]
+    return ["images.subset", f"images.protocols.{protocol}", f"images.experiments.{experiment}"]
 
 
 def _compare(name: str, ours, theirs) -> list[str]:
@@ -111,7 +134,7 @@ def _compare(name: str, ours, theirs) -> list[str]:
     return [f"{name.replace('_', ' ')} {show(ours)} instead of {show(theirs)}"]
 
 
-def note(config: dict, paper: dict, part: str) -> str:
+def note(config: dict, paper: dict, *parts: str) -> str:
     """The line that marks reduced fidelity on a figure, table or claim; empty at the paper's settings."""
-    found = differences(config, paper, part)
+    found = differences(config, paper, *parts)
     return f"Fidelity {config['fidelity']!r}, not the paper's: {'; '.join(found)}." if found else ""

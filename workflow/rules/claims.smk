@@ -87,11 +87,11 @@ rule claims_images:
             {
                 "seed": CONFIG["seed"],
                 "titles": image_titles(),
-                "experiments": IMAGES["experiments"],
+                "experiments": {name: IMAGES["experiments"][name] for name in IMAGES["make"]},
                 **CONFIG["claims"],
             }
         ),
-        note=note("images", "claims"),
+        note=note(*(f"images.{name}" for name in IMAGES["make"]), "claims"),
         code=fingerprint("claims_images"),
     shell:
         """

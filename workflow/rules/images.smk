@@ -95,7 +95,7 @@ rule aggregate_experiment:
 
 rule aggregate_images:
     input:
-        histories=cells(*IMAGES["experiments"]),
+        histories=cells(*IMAGES["make"]),
     output:
         records="results/records/images.parquet",
     log:

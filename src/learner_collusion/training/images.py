@@ -103,6 +103,7 @@ def train(data: Images, cell: dict, settings: dict, hardware: dict, checkpoint: 
                 saved = time.monotonic()
         evaluated = {name: _evaluate(forward, parts[name], mean, std, cell, hardware) for name in SPLITS[1:]}
         state.finish_epoch(evaluated)
+        print(state.line(protocol["epochs"]), flush=True)
     return state.history()
 
 
@@ -133,6 +134,14 @@ class _State:
         patience = protocol["patience"]
         waited = self.epoch - self.best_epoch
         return bool(self.diverged or self.epoch >= protocol["epochs"] or (patience and waited >= patience))
+
+    def line(self, epochs: int) -> str:
+        """Where training stands, for the log."""
+        (err, *_), (watched, *_), (test, _, _, accuracy) = self.values[self.epoch - 1, :, : len(SUMS)]
+        return (
+            f"epoch {self.epoch} of {epochs}: ERR train {err:.4f}, validation {watched:.4f}, test {test:.4f}; "
+            f"test accuracy {100 * accuracy:.2f} %; best epoch {self.best_epoch}"
+        )
 
     def history(self) -> History:
         return History(self.values[: self.epoch], self.best_epoch, self.diverged)
