@@ -137,7 +137,7 @@ def _worst_at_1(found: ImageRecords, claim, label, cell, settings, metric: str =
 
 def _poor_learners(found: ImageRecords, label, cell, settings) -> list[dict]:
     """C10: the learners lose more accuracy from beta 0 to 1 than their ensemble does."""
-    _, learners = found.best("accuracy", "beta", learners=True, **cell)
+    _, learners = found.best("accuracy", "beta", of_learners=True, **cell)
     _, whole = found.best("accuracy", "beta", **cell)
     missing = found.missing.get(cell["dataset"], "")
     lost = learners[:, 0] - learners[:, -1] if len(learners) else np.empty(0)

@@ -29,17 +29,17 @@ class ImageRecords:
         values[place, epoch - 1] = value
         return values
 
-    def best(self, metric: str, by: str, learners: bool = False, **cell) -> tuple[np.ndarray, np.ndarray]:
+    def best(self, metric: str, by: str, of_learners: bool = False, **cell) -> tuple[np.ndarray, np.ndarray]:
         """Levels (k,) of the column `by`, and the test metric (runs, k) at each run's epoch of lowest validation ERR.
 
-        Only runs that have all levels count. With `learners` the mean over the learners in place of the ensemble's own.
+        Only runs that have all levels count. With `of_learners` the mean over the learners in place of the ensemble's own.
         """
         mine = {name: values[self._chosen(**cell)] for name, values in self.fields.items()}
         levels = np.unique(mine[by])
         best, found = mine["metric"] == "best", {}
         epochs = dict(zip(zip(mine["run"][best], mine[by][best], strict=True), mine["epoch"][best], strict=True))
         wanted = (mine["split"] == "test") & (mine["metric"] == metric)
-        wanted &= (mine["learner"] >= 0) if learners else (mine["learner"] == -1)
+        wanted &= (mine["learner"] >= 0) if of_learners else (mine["learner"] == -1)
         columns = (mine[name][wanted] for name in ("run", by, "epoch", "value"))
         for run, level, epoch, value in zip(*columns, strict=True):
             if epochs.get((run, level)) == epoch:

@@ -135,18 +135,22 @@ def test_same_cell_same_numbers_and_other_cells_others(digits, protocol):
 
 def test_betas_and_dropped_shares_are_paired(digits, protocol, monkeypatch):
     """Split, initial weights and batches are the same for every beta and share."""
-    seen = {}
     original = training._objective
 
-    def spy(scores, targets, *others):
-        seen.setdefault(key, (scores.detach().clone(), targets))
-        return original(scores, targets, *others)
+    def first_step(cell: dict) -> tuple:
+        seen = []
 
-    monkeypatch.setattr(training, "_objective", spy)
-    for key, cell in {"0": {"beta": 0.0}, "1": {"beta": 1.0}, "dropped": {"beta": 1.0, "dropped": 0.4}}.items():
+        def spy(scores, targets, *others):
+            seen.append((scores.detach().clone(), targets))
+            return original(scores, targets, *others)
+
+        monkeypatch.setattr(training, "_objective", spy)
         train(digits, protocol | {"epochs": 1}, cell)
-    for key in ("1", "dropped"):
-        assert all(torch.equal(a, b) for a, b in zip(seen["0"], seen[key], strict=True))
+        return seen[0]
+
+    independent = first_step({"beta": 0.0})
+    for cell in ({"beta": 1.0}, {"beta": 1.0, "dropped": 0.4}):
+        assert all(torch.equal(a, b) for a, b in zip(independent, first_step(cell), strict=True)), cell
 
 
 def test_at_beta_0_averaging_does_not_matter_to_the_objective():
@@ -254,7 +258,7 @@ def test_killed_and_started_again_ends_with_the_same_bytes(npz, protocol, tmp_pa
 def test_a_damaged_checkpoint_is_told_and_another_one_not_used(digits, protocol, tmp_path, capsys):
     path = tmp_path / "c"
     path.write_bytes(b"no checkpoint")
-    with pytest.raises(UserError, match="is damaged .*: delete it to train this cell anew"):
+    with pytest.raises(UserError, match=r"is damaged .*: delete it to train this cell anew"):
         train(digits, protocol, checkpoint=path)
     path.unlink()
     train(digits, protocol | {"epochs": 1}, {"beta": 1.0}, path, {"checkpoint_minutes": 0})
