@@ -56,7 +56,7 @@ def test_training_mode_drops_channels_of_each_learner_by_itself():
     torch.manual_seed(0)
     whole = ensemble("cnn", 2, 10, dropout=0.5).train()
     with torch.no_grad():
-        front = whole.members[0].body[: whole.front](torch.rand(64, 20, 28, 28))
+        front = whole.layers[0][3](torch.rand(64, 20, 14, 14))
     dropped = front.amax((2, 3)) == 0
     assert 0.4 < dropped.float().mean() < 0.6
     assert not torch.equal(dropped[:, :10], dropped[:, 10:])

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .errors import UserError
+from .training.convolution import pooled_convolution
 
 MODELS = ("resnet18", "resnet34", "cnn", "vgg")
 
@@ -29,24 +30,53 @@ _BY_CHANNEL = (nn.ReLU, nn.MaxPool2d, nn.Dropout2d)
 
 
 class Ensemble(nn.Module):
-    """Learners side by side. Their stems see the same images, and run as one convolution."""
+    """Learners side by side. Their stems see the same images, and run as one convolution; so do further convolutions, as
+    long as there is nothing between them but layers that treat each channel by itself."""
 
     def __init__(self, members: list[Learner]):
         super().__init__()
         self.members = nn.ModuleList(members)
-        body = members[0].body
-        self.front = next((i for i, layer in enumerate(body) if not isinstance(layer, _BY_CHANNEL)), len(body))
+        self.layers = [[member.stem, *member.body] for member in members]  # a list a learner
+        first = self.layers[0]
+        alone = (i for i, layer in enumerate(first) if not isinstance(layer, (*_BY_CHANNEL, nn.Conv2d)))
+        self.together = next(alone, len(first))  # so many layers serve all learners at once
+        self.pooled = _is_pooled(first[:3])
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores (batch, learners, classes) of images (batch, 3, height, width)."""
-        stems = [member.stem for member in self.members]
-        weight = torch.cat([stem.weight for stem in stems])
-        bias = None if stems[0].bias is None else torch.cat([stem.bias for stem in stems])
-        shared = F.conv2d(x, weight, bias, stems[0].stride, stems[0].padding)
-        shared = self.members[0].body[: self.front](shared)
-        parts = shared.chunk(len(stems), 1)
-        rests = [member.body[self.front :](part) for member, part in zip(self.members, parts, strict=True)]
+        first, layer = self.layers[0], 0
+        while layer < self.together:
+            if not isinstance(first[layer], nn.Conv2d):
+                x = first[layer](x)
+                layer += 1
+                continue
+            convolutions = [layers[layer] for layers in self.layers]
+            pooled = _is_pooled(first[layer : layer + 3])
+            x = _convolve(x, convolutions, shared=layer == 0, pooled=pooled)
+            layer += 3 if pooled else 1
+        parts = x.chunk(len(self.members), 1)
+        rests = [nn.Sequential(*own[layer:])(part) for own, part in zip(self.layers, parts, strict=True)]
         return torch.stack(rests, 1)
+
+
+def _is_pooled(layers: list[nn.Module]) -> bool:
+    """Whether these are a convolution, a max-pool and a ReLU that `pooled_convolution` does at once."""
+    if [type(layer) for layer in layers] != [nn.Conv2d, nn.MaxPool2d, nn.ReLU]:
+        return False
+    convolution, pool, _ = layers
+    plain = convolution.stride == (1, 1) and convolution.padding == (0, 0) and convolution.bias is not None
+    return plain and (pool.kernel_size, pool.stride, pool.padding) == (2, 2, 0)
+
+
+def _convolve(x: Tensor, convolutions: list[nn.Conv2d], shared: bool, pooled: bool) -> Tensor:
+    """The convolutions of all learners, side by side in the channels; of an image that they share, or each of its own."""
+    one = convolutions[0]
+    weight = torch.cat([c.weight for c in convolutions])
+    bias = None if one.bias is None else torch.cat([c.bias for c in convolutions])
+    groups = len(convolutions)
+    if pooled:
+        return pooled_convolution(x, weight, bias, groups, shared)
+    return F.conv2d(x, weight, bias, one.stride, one.padding, groups=1 if shared else groups)
 
 
 class _Block(nn.Module):

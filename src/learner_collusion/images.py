@@ -37,7 +37,7 @@ def train_cell(
     data = training.Images(**arrays, classes=dataset["classes"], mean=dataset["mean"], std=dataset["std"])
     kept = Path(checkpoint) if checkpoint else None
     found = training.train(data, cell, settings, hardware, kept)
-    metadata |= {"best_epoch": found.best_epoch, "diverged": found.diverged}
+    metadata |= {"best_epoch": found.best_epoch, "diverged": found.diverged, "convolution": found.convolution}
     records.write(history, _rows(found, training.SPLITS, training.SUMS), records.IMAGE_HISTORY, metadata)
     if kept is not None:
         kept.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ from ..ensembles import ensemble
 from ..errors import UserError
 from ..files import replacing
 from ..seeds import generator
-from . import augment
+from . import augment, convolution
 
 SPLITS = ("train", "validation", "test")
 SUMS = ("err", "err_bar", "div", "accuracy")  # then the accuracy of each learner
@@ -46,11 +46,12 @@ class Images:
 class History:
     """`values` (epochs, splits, 4 + learners) as SPLITS and SUMS name them, NaN where a split is empty; `best_epoch` of
     the lowest validation ERR (the last one without a validation part); `diverged`: the epoch of a loss that was not
-    finite, or 0."""
+    finite, or 0; `convolution`: "native" where the native library did some of the layers, else "torch"."""
 
     values: np.ndarray
     best_epoch: int
     diverged: int
+    convolution: str = "torch"
 
 
 def train(data: Images, cell: dict, settings: dict, hardware: dict, checkpoint: Path | None = None) -> History:
@@ -71,6 +72,8 @@ def train(data: Images, cell: dict, settings: dict, hardware: dict, checkpoint: 
     optimiser = _optimiser(model, protocol)
     parts = _split(data, protocol, settings["seed"], cell, device)
     state = _State(cell["learners"], protocol["epochs"], device)
+    with _precision(hardware, device):
+        native = convolution.usable(torch.zeros(1, device=device))
     if checkpoint is not None and checkpoint.exists():
         _restore(checkpoint, model, optimiser, state, (cell, settings["seed"], protocol), device)
     forward = torch.compile(model) if hardware["compile"] else model
@@ -104,7 +107,9 @@ def train(data: Images, cell: dict, settings: dict, hardware: dict, checkpoint: 
         evaluated = {name: _evaluate(forward, parts[name], mean, std, cell, hardware) for name in SPLITS[1:]}
         state.finish_epoch(evaluated)
         print(state.line(protocol["epochs"]), flush=True)
-    return state.history()
+    history = state.history()
+    history.convolution = "native" if native and model.pooled else "torch"
+    return history
 
 
 class _State:

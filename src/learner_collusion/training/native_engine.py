@@ -54,10 +54,10 @@ def library() -> ctypes.CDLL | None:
 def instruction_set() -> str:
     """What the engine runs on here: portable, avx2 or avx512."""
     best = library().collusion_instruction_set()
-    return next(name for name, number in _INSTRUCTION_SETS.items() if number == min(best, _wanted() or best))
+    return next(name for name, number in _INSTRUCTION_SETS.items() if number == min(best, wanted() or best))
 
 
-def _wanted() -> int:
+def wanted() -> int:
     name = os.environ.get("LEARNER_COLLUSION_ISA", "auto")
     if name not in _INSTRUCTION_SETS:
         raise ValueError(f"LEARNER_COLLUSION_ISA is {name!r}: set it to one of {', '.join(_INSTRUCTION_SETS)}.")
@@ -96,7 +96,7 @@ def train(sweep: Sweep, weights: np.ndarray, threads: int = 1) -> list[Trained]:
             settings.weight_decay,
             *(a.ctypes.data for a in (*arrays, orders, initial, best, last, history, outcome)),
         )
-    library().collusion_train(tasks, len(betas), threads, _wanted())
+    library().collusion_train(tasks, len(betas), threads, wanted())
     return [
         Trained(beta, best, last, history[: outcome[0]].copy(), int(outcome[1]), int(outcome[2]))
         for beta, (best, last, history, outcome) in zip(betas, results, strict=True)
@@ -110,7 +110,7 @@ def predict(network: Network, parameters: np.ndarray, x: np.ndarray) -> np.ndarr
     struct = _network(network, np.ones(network.learners, np.float32))
     pointers = [ctypes.c_void_p(a.ctypes.data) for a in (parameters, x, out)]
     library().collusion_predict(
-        ctypes.byref(struct), *pointers[:2], ctypes.c_long(len(x)), pointers[2], ctypes.c_int(_wanted())
+        ctypes.byref(struct), *pointers[:2], ctypes.c_long(len(x)), pointers[2], ctypes.c_int(wanted())
     )
     return out
 
@@ -125,6 +125,6 @@ def gradient(
     struct = _network(network, weights)
     pointers = [ctypes.c_void_p(a.ctypes.data) for a in (parameters, x, y, out)]
     getattr(library(), f"collusion_gradient_{name}")(
-        ctypes.byref(struct), *pointers[:3], ctypes.c_long(len(x)), real(beta), pointers[3], ctypes.c_int(_wanted())
+        ctypes.byref(struct), *pointers[:3], ctypes.c_long(len(x)), real(beta), pointers[3], ctypes.c_int(wanted())
     )
     return out

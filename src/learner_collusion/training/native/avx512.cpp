@@ -4,3 +4,4 @@
 #define TILE_ROWS 8
 #define TILE_COLUMNS 3
 #include "kernel.h"
+#include "convolution.h"

@@ -46,6 +46,46 @@ void gradient(int set, const Network<T>& net, const T* parameters, const T* x, c
   return portable::gradient(net, parameters, x, y, rows, beta, out);
 }
 
+// Calls work(t, first, last) for each of `threads` equal parts of `count`, each on a thread of its own.
+template <class Work>
+void in_parts(long count, int threads, Work work) {
+  if (threads > count) threads = count > 0 ? (int)count : 1;
+  std::vector<std::thread> helpers;
+  for (int t = 1; t < threads; t++) helpers.emplace_back(work, t, count * t / threads, count * (t + 1) / threads);
+  work(0, 0, count / threads);
+  for (auto& helper : helpers) helper.join();
+}
+
+template <class T>
+void convolution(const Convolution<T>& c, int threads, int set) {
+  in_parts(c.count, threads, [&](int, long first, long last) {
+#if defined(__x86_64__)
+    if (set == AVX512) return avx512::convolution(c, first, last);
+    if (set == AVX2) return avx2::convolution(c, first, last);
+#endif
+    portable::convolution(c, first, last);
+  });
+}
+
+template <class T>
+void convolution_back(const Convolution<T>& c, T* weight, T* bias, int threads, int set) {
+  const size_t outputs = (size_t)c.groups * c.outputs, size = outputs * c.kernel * c.kernel * c.inputs;
+  std::vector<T> sums((size + outputs) * threads, 0);  // each thread's own, added up in their order
+  in_parts(c.count, threads, [&](int t, long first, long last) {
+    T *own = sums.data() + (size + outputs) * t, *own_bias = own + size;
+#if defined(__x86_64__)
+    if (set == AVX512) return avx512::convolution_back(c, first, last, own, own_bias);
+    if (set == AVX2) return avx2::convolution_back(c, first, last, own, own_bias);
+#endif
+    portable::convolution_back(c, first, last, own, own_bias);
+  });
+  for (int t = 0; t < threads; t++) {
+    const T* own = sums.data() + (size + outputs) * t;
+    for (size_t i = 0; i < size; i++) weight[i] += own[i];
+    for (size_t i = 0; i < outputs; i++) bias[i] += own[size + i];
+  }
+}
+
 }  // namespace
 
 extern "C" {
@@ -86,6 +126,21 @@ void collusion_gradient_float(const Network<float>* net, const float* parameters
 void collusion_gradient_double(const Network<double>* net, const double* parameters, const double* x, const double* y,
                                long rows, double beta, double* out, int wanted) {
   gradient<double>(chosen(wanted), *net, parameters, x, y, rows, beta, out);
+}
+
+// A batch of convolutions with pool and ReLU, forward; and back, adding to the zeroed gradients of weights and biases.
+void collusion_convolution_float(const Convolution<float>* c, int threads, int wanted) {
+  convolution(*c, threads, chosen(wanted));
+}
+void collusion_convolution_double(const Convolution<double>* c, int threads, int wanted) {
+  convolution(*c, threads, chosen(wanted));
+}
+void collusion_convolution_back_float(const Convolution<float>* c, float* weight, float* bias, int threads, int wanted) {
+  convolution_back(*c, weight, bias, threads, chosen(wanted));
+}
+void collusion_convolution_back_double(const Convolution<double>* c, double* weight, double* bias, int threads,
+                                       int wanted) {
+  convolution_back(*c, weight, bias, threads, chosen(wanted));
 }
 
 }  // extern "C"

@@ -28,7 +28,18 @@ struct Training {
   int32_t* outcome;                      // epochs run, best epoch, epoch of divergence; from 1, 0 for none
 };
 
-// What each instruction set provides; see kernel.h.
+// Convolutions of a batch of images without padding, each with a 2 x 2 max-pool and a ReLU behind it. Channels come last.
+template <class T>
+struct Convolution {
+  int32_t count, height, width, inputs, groups, outputs, kernel;  // images; of each group: channels in and out
+  const T *x, *weight, *bias;  // [count][height][width][channels], [groups * outputs][kernel][kernel][inputs], [...]
+  T* y;                        // [count][rows][columns][groups * outputs], after pool and ReLU
+  uint8_t* place;              // the same: which of the four pixels passed the pool
+  const T* y_gradient;
+  T* x_gradient;               // as x; null where it is not asked for
+};
+
+// What each instruction set provides; see kernel.h and convolution.h.
 #define DECLARE_KERNEL(SET)                                                                          \
   namespace SET {                                                                                    \
   void train(const Training<float>&);                                                                \
@@ -37,6 +48,11 @@ struct Training {
                 long rows, float beta, float* gradient);                                             \
   void gradient(const Network<double>&, const double* parameters, const double* x, const double* y,  \
                 long rows, double beta, double* gradient);                                           \
+  void convolution(const Convolution<float>&, long first, long last);                                \
+  void convolution(const Convolution<double>&, long first, long last);                               \
+  void convolution_back(const Convolution<float>&, long first, long last, float* weight, float* bias); \
+  void convolution_back(const Convolution<double>&, long first, long last, double* weight,           \
+                        double* bias);                                                               \
   }
 DECLARE_KERNEL(portable)
 DECLARE_KERNEL(avx2)
