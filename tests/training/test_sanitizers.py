@@ -48,7 +48,8 @@ def test_sanitizers_are_silent(tmp_path):
         "ASAN_OPTIONS": "detect_leaks=0",  # the interpreter itself leaks at exit
         "LEARNER_COLLUSION_NATIVE": str(library),
     }
-    command = [sys.executable, "-m", "pytest", "-s", "-p", "no:xdist", "tests/training/test_engines.py", "-k", "native"]
+    files = ("tests/training/test_engines.py", "tests/training/test_convolution.py")
+    command = [sys.executable, "-m", "pytest", "-s", "-p", "no:xdist", *files, "-k", "native"]
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     output = result.stdout + result.stderr
     assert result.returncode == 0 and " passed" in output, output[-4000:]
