@@ -10,7 +10,9 @@ GPU = """
 ## GPU
 
 Not measured: no GPU was at hand. With `tabular.device: cuda` the PyTorch engine trains all betas of all runs that were
-tuned to the same shape as one program, and replays its step as a CUDA graph; neither has run on a GPU yet.
+tuned to the same shape as one program, and replays its step as a CUDA graph; with `images.hardware.device: cuda` the
+image cells run in channels-last, in `fp32`, `tf32` or `bf16`, compiled or not. None of it has run on a GPU yet;
+`python benchmarks/images.py --device cuda` is what would measure the latter.
 """
 
 
@@ -21,7 +23,7 @@ def write(results: dict, folder: Path) -> None:
     text += "ratios: the ways are timed in turns, and the ratio is the median of the ratios within a round.\n\n"
     text += "".join(f"- {name}: {value}\n" for name, value in known.items())
     text += _steps(results) + _training(results) + _run(results) + _sweep(results) + _scaling(results)
-    text += GPU
+    text += _images(results) + GPU
     (folder / "RESULTS.md").write_text(text, encoding="utf-8")
     if "step" in results and "scaling" in results:
         _plot(results, folder / "RESULTS.png")
@@ -102,6 +104,27 @@ def _scaling(results: dict) -> str:
         points = values["points"]
         text += f"| {name} | {points[0]} | {points[-1]} | {values['exponent']:.2f} |\n"
     return text + "\n![Steps and scaling](RESULTS.png)\n"
+
+
+def _images(results: dict) -> str:
+    text = "\n## (g) Images\n\n"
+    if "images" not in results:
+        return text + "Not measured.\n"
+    known = results["images"]
+    text += "`python benchmarks/images.py`: on one core, against the way of the official code (Pillow transforms image by image; "
+    text += "learners one after the other, channels first, a stem each).\n\n"
+    text += "| what | official | here | times faster |\n|---|---|---|---|\n"
+    times = known["augmentation"]["microseconds"]
+    text += f"| augmentation of an image, us | {times['official']:.0f} | {times['ours']:.0f} "
+    text += f"| {known['augmentation']['ratio']:.1f} |\n"
+    for model, title in (("resnet18", "ResNet-18"), ("cnn", "CNN of Table 3")):
+        row = known[model]
+        times = row["milliseconds"]
+        text += (
+            f"| step of 5 learners, {title}, {row['batch']} images, ms | {times['official']:.0f} | {times['ours']:.0f} "
+        )
+        text += f"| {row['ratio']:.2f} |\n"
+    return text + "\nA ResNet's step is all convolutions, by the same library either way.\n"
 
 
 def _plot(results: dict, path: Path) -> None:

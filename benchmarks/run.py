@@ -1,4 +1,4 @@
-"""All benchmarks: `make bench`, or `python benchmarks/run.py [--quick] [--only step training run sweep scaling]`.
+"""All benchmarks: `make bench`, or `python benchmarks/run.py [--quick] [--only step training run sweep scaling images]`.
 
 Writes benchmarks/results.json, RESULTS.md and RESULTS.png. Ratios come from measurements in turns on one core; absolute
 times are those of the machine named in RESULTS.md. The whole paper (d) needs a mirror (LEARNER_COLLUSION_MIRROR).
@@ -230,7 +230,7 @@ def whole_paper() -> dict | None:
 
 
 def main() -> None:
-    parts = ("step", "training", "run", "scaling", "sweep")
+    parts = ("step", "training", "run", "scaling", "sweep", "images")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="the four shapes with a target alone, few rounds")
     parser.add_argument("--only", nargs="+", choices=parts, default=parts, help="parts to measure; the others are kept")
@@ -250,6 +250,9 @@ def main() -> None:
         results["scaling"] = scaling()
     if "sweep" in options.only:
         results["sweep"] = whole_paper() or results.get("sweep")
+    if "images" in options.only:
+        command = [sys.executable, str(HERE / "images.py"), "--rounds", str(rounds)]
+        results["images"] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     path.write_text(json.dumps(results, indent=1) + "\n")
     report.write(results, HERE)
     print(f"Written: {HERE / 'RESULTS.md'}")

@@ -63,4 +63,10 @@ def unpack(pixels: Tensor) -> Tensor:
 
 def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """uint8 (batch, 32, 32, 4) as float32 (batch, 3, 32, 32), channels last in memory; mean and std (3,) of 255."""
-    return images[..., :3].float().sub_(mean).div_(std).permute(0, 3, 1, 2)
+    # whole rows of four channels first, then channel by channel: loops over three values at a time are four times slower
+    mean, std = torch.cat([mean, mean.new_zeros(1)]).repeat(SIZE), torch.cat([std, std.new_ones(1)]).repeat(SIZE)
+    scaled = images.float().view(-1, 4 * SIZE).sub_(mean).div_(std).view(images.shape)
+    channels = torch.empty(*images.shape[:3], 3, device=images.device)
+    for channel in range(3):
+        channels[..., channel].copy_(scaled[..., channel])
+    return channels.permute(0, 3, 1, 2)
