@@ -36,7 +36,8 @@ demo: setup
 
 reproduce: setup
 	@$(BIN)/python -m learner_collusion.live --title "The tabular half of the paper" \
-	    --show results/figures --print results/claims.md -- $(BIN)/snakemake --cores all
+	    --show results/figures --print results/claims.md \
+	    -- $(BIN)/snakemake --cores all --configfile workflow/presets/tabular.yaml
 
 test: setup lint
 	@$(BIN)/python -m pytest -n 2

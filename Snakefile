@@ -55,11 +55,11 @@ rule tables:
         expand("results/tables/{table}.md", table=TABLE_NAMES),
 
 
-rule tabular:
+rule images:
     input:
-        expand("results/figures/{figure}.pdf", figure=THEORY_FIGURES + TABULAR_FIGURES),
-        "results/tables/table2_losses.md",
-        expand("results/claims/{part}.md", part=["theory", "tabular"]),
+        expand("results/figures/{figure}.pdf", figure=MADE_IMAGE_FIGURES),
+        expand("results/tables/{table}.md", table=IMAGE_TABLES),
+        "results/claims/images.md",
         "results/config.yaml",
 
 

@@ -15,50 +15,68 @@ from . import records
 from .errors import UserError
 from .files import write_text
 
-# What of results/ a gallery keeps.
+# What of results/ a gallery keeps, and which of it there must be.
 _KEPT = ("figures/*.png", "figures/*.csv", "tables/*.md", "claims.md", "claims.parquet", "claims/*.md", "config.yaml")
-_RECORDS = "records/tabular.parquet"
+_RECORDS = {"tabular": "records/tabular.parquet", "images": "records/images.parquet"}
+_NEEDED = ("figures/*.png", "claims/*.md", "config.yaml")
 
 
 def build(results: Path, gallery: Path, cores: int) -> None:
     """Copy the results, and write the gallery's README. Errors: UserError where results are missing."""
-    for pattern in (*_KEPT, _RECORDS):
-        paths = sorted(results.glob(pattern))
-        if not paths:
+    for pattern in _NEEDED:
+        if not list(results.glob(pattern)):
             raise UserError(f"{results} has no {pattern}: run the workflow to its end first.")
-        for path in paths:
-            target = gallery / path.relative_to(results)
-            # figures and tables lie flat beside the README that shows them; claims keep their folder
-            target = gallery / path.name if pattern.startswith(("figures", "tables", "records")) else target
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
-    write_text(gallery / "README.md", _readme(results, gallery, cores))
+    known = {part: results / path for part, path in _RECORDS.items() if (results / path).exists()}
+    if not known:
+        raise UserError(f"{results} has no records/*.parquet: run the workflow to its end first.")
+    for path in [*(p for pattern in _KEPT for p in sorted(results.glob(pattern))), *known.values()]:
+        # figures and tables lie flat beside the README that shows them; claims keep their folder
+        flat = path.parent.name in ("figures", "tables", "records")
+        target = gallery / (path.name if flat else path.relative_to(results))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    write_text(gallery / "README.md", _readme(results, gallery, known, cores))
 
 
-def _readme(results: Path, gallery: Path, cores: int) -> str:
-    note = records.metadata_of(records.read(results / "claims/tabular.parquet"))["fidelity"]
-    text = "# Gallery\n\nGenerated from finished results by `make gallery`. "
-    text += f"**{note}**\n\n" if note else "All of it at the paper's own settings.\n\n"
-    text += "- [Claims](claims.md), each with its statistic, interval, threshold and verdict\n"
-    text += "- [Table 2](table2_losses.md), each formula verified numerically\n"
-    text += "- [The records](tabular.parquet) behind Figures 2-4, and the numbers of each figure as CSV beside it\n"
-    text += "- [The configuration](config.yaml)\n\n"
+def _readme(results: Path, gallery: Path, known: dict[str, Path], cores: int) -> str:
+    text = "# Gallery\n\nGenerated from finished results by `python -m learner_collusion.gallery`. "
+    notes = []
+    for part in sorted(results.glob("claims/*.parquet")):
+        notes.append(records.metadata_of(records.read(part))["fidelity"])
+    notes = [note for note in dict.fromkeys(notes) if note]
+    text += "".join(f"**{note}**\n\n" for note in notes) if notes else "All of it at the paper's own settings.\n\n"
+    everything = [("claims", path) for path in sorted(gallery.glob("claims*/*.md")) + sorted(gallery.glob("claims.md"))]
+    everything += [("table", path) for path in sorted(gallery.glob("table*.md"))]
+    everything += [("records", gallery / path.name) for path in known.values()] + [("configuration", gallery / "config.yaml")]
+    for kind, path in everything:
+        text += f"- {_TITLES[kind]}: [{path.relative_to(gallery)}]({path.relative_to(gallery)})\n"
+    text += "\n"
     for path in sorted(gallery.glob("fig*.png"), key=lambda p: int(p.stem.split("_")[0][3:])):
         number, name = path.stem.split("_", 1)
         text += f"## Figure {number[3:]}: {name.replace('_', ' ')}\n\n![Figure {number[3:]}]({path.name})\n\n"
         text += f"Numbers: [{path.stem}.csv]({path.stem}.csv)\n\n"
-    return text + _provenance(results, cores)
+    return text + _provenance(results, known, cores)
 
 
-def _provenance(results: Path, cores: int) -> str:
-    known = records.metadata_of(records.read(results / _RECORDS))
-    first = next(iter(known.values()))
-    run = first["runs"][0]
-    text = "## Provenance\n\n"
-    versions = run["provenance"] | first["provenance"]
-    text += (
-        f"Engine: {run['engine']}. Versions: " + ", ".join(f"{k} {v}" for k, v in sorted(versions.items())) + ".\n\n"
-    )
+_TITLES = {
+    "claims": "Claims, each with its statistic, interval, threshold and verdict",
+    "table": "Table, verified or read off the models",
+    "records": "The records behind the figures; the numbers of each figure lie beside it as CSV",
+    "configuration": "The configuration",
+}
+
+
+def _provenance(results: Path, known: dict[str, Path], cores: int) -> str:
+    text, versions = "## Provenance\n\n", {}
+    for part, path in known.items():
+        found = records.metadata_of(records.read(path))
+        if part == "tabular":
+            first = next(iter(found.values()))
+            text += f"Engine of the tabular half: {first['runs'][0]['engine']}. "
+            versions |= first["runs"][0]["provenance"] | first["provenance"]
+        else:
+            versions |= found["provenance"]
+    text += "Versions: " + ", ".join(f"{k} {v}" for k, v in sorted(versions.items())) + ".\n\n"
     text += f"Machine: {_processor()}, {cores} cores, {platform.system()}.\n\n"
     text += "| stage | jobs | seconds of wall time, added up | seconds of processor time |\n|---|---|---|---|\n"
     total = [0.0, 0.0]

@@ -59,13 +59,16 @@ IMAGE_FIGURES = {
 THEORY_FIGURES = ["fig1_collusion", "fig7_summary", "fig8_gat_gamma", "fig9_gat_alpha"]
 TABULAR_FIGURES = ["fig2_diversity", "fig3_debiased", "fig4_codependence"]
 
+MADE_IMAGE_FIGURES = [name for name, (experiment, _, _) in IMAGE_FIGURES.items() if experiment in IMAGES["make"]]
+IMAGE_TABLES = ["table3_cnn", "table4_vgg"]
+
 # What `all` makes of each part of the paper.
 FIGURES = (
     THEORY_FIGURES * ("theory" in PARTS)
     + TABULAR_FIGURES * ("tabular" in PARTS)
-    + [name for name, (experiment, _, _) in IMAGE_FIGURES.items() if experiment in IMAGES["make"]] * ("images" in PARTS)
+    + MADE_IMAGE_FIGURES * ("images" in PARTS)
 )
-TABLE_NAMES = ["table2_losses"] * ("theory" in PARTS) + ["table3_cnn", "table4_vgg"] * ("images" in PARTS)
+TABLE_NAMES = ["table2_losses"] * ("theory" in PARTS) + IMAGE_TABLES * ("images" in PARTS)
 
 # Where the raw files are copied from if their origin does not answer: an environment variable and no parameter, so that
 # another mirror makes nothing stale. A relative folder counts from the root of this clone.
