@@ -47,7 +47,9 @@ def _readme(results: Path, gallery: Path, known: dict[str, Path], cores: int) ->
     text += "".join(f"**{note}**\n\n" for note in notes) if notes else "All of it at the paper's own settings.\n\n"
     everything = [("claims", path) for path in sorted(gallery.glob("claims*/*.md")) + sorted(gallery.glob("claims.md"))]
     everything += [("table", path) for path in sorted(gallery.glob("table*.md"))]
-    everything += [("records", gallery / path.name) for path in known.values()] + [("configuration", gallery / "config.yaml")]
+    everything += [("records", gallery / path.name) for path in known.values()] + [
+        ("configuration", gallery / "config.yaml")
+    ]
     for kind, path in everything:
         text += f"- {_TITLES[kind]}: [{path.relative_to(gallery)}]({path.relative_to(gallery)})\n"
     text += "\n"

@@ -23,10 +23,10 @@ class _Convolution(ctypes.Structure):
 
 
 def usable(x: Tensor) -> bool:
-    """Whether the native library is there and takes such images: on the CPU, in single or double precision."""
-    return (
-        x.device.type == "cpu" and x.dtype in _NAMES and not torch.is_autocast_enabled("cpu") and library() is not None
-    )
+    """Whether the native library is there and takes such images: on the CPU, in float32 or float64, not compiled."""
+    if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
+        return False
+    return x.device.type == "cpu" and x.dtype in _NAMES and library() is not None
 
 
 def pooled_convolution(x: Tensor, weight: Tensor, bias: Tensor, groups: int, shared: bool) -> Tensor:

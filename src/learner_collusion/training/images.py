@@ -73,7 +73,7 @@ def train(data: Images, cell: dict, settings: dict, hardware: dict, checkpoint: 
     parts = _split(data, protocol, settings["seed"], cell, device)
     state = _State(cell["learners"], protocol["epochs"], device)
     with _precision(hardware, device):
-        native = convolution.usable(torch.zeros(1, device=device))
+        native = convolution.usable(torch.zeros(1, device=device)) and not hardware["compile"]
     if checkpoint is not None and checkpoint.exists():
         _restore(checkpoint, model, optimiser, state, (cell, settings["seed"], protocol), device)
     forward = torch.compile(model) if hardware["compile"] else model
