@@ -37,7 +37,7 @@ setup(
         Extension(
             "learner_collusion.training._native",
             sources=list(FILES),
-            depends=[f"{NATIVE}/{header}.h" for header in ("engine", "kernel", "product", "convolution")],
+            depends=[f"{NATIVE}/{header}.h" for header in ("engine", "kernel", "block", "product", "convolution")],
             language="c++",
             optional=True,
         )
