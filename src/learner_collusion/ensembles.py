@@ -55,8 +55,14 @@ class Ensemble(nn.Module):
             x = _convolve(x, convolutions, shared=layer == 0, pooled=pooled)
             layer += 3 if pooled else 1
         parts = x.chunk(len(self.members), 1)
-        rests = [nn.Sequential(*own[layer:])(part) for own, part in zip(self.layers, parts, strict=True)]
+        rests = [_through(own[layer:], part) for own, part in zip(self.layers, parts, strict=True)]
         return torch.stack(rests, 1)
+
+
+def _through(layers: list[nn.Module], x: Tensor) -> Tensor:
+    for layer in layers:
+        x = layer(x)
+    return x
 
 
 def _is_pooled(layers: list[nn.Module]) -> bool:
