@@ -281,6 +281,20 @@ def test_bf16_trains_too(digits, protocol):
     assert np.isfinite(found.values).all()
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
+def test_cpu_and_gpu_agree(digits, protocol, precision):
+    """Same split, initial weights, batches and augmentation; a model without dropout, one epoch of 5 steps."""
+    cell, small = {"model": "resnet18"}, protocol | {"epochs": 1, "width": 0.125}
+    here, there = (
+        train(digits, small, cell, hardware={"device": d, "precision": p})
+        for d, p in (("cpu", "fp32"), ("cuda", precision))
+    )
+    np.testing.assert_allclose(
+        here.values[0, 0, :3], there.values[0, 0, :3], rtol=0.01 if precision == "fp32" else 0.05
+    )
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_device_that_is_not_there_is_one_sentence(digits, protocol):
     with pytest.raises(UserError, match="sees no GPU here: set it to cpu"):
