@@ -32,7 +32,7 @@ def test_everything_is_copied_and_named(results, tmp_path):
     target = tmp_path / "gallery"
     gallery.build(results, target, 2)
     names = {str(p.relative_to(target)) for p in target.rglob("*") if p.is_file()}
-    assert names == {"README.md", "claims/images.md", "config.yaml", "fig15_cnn.csv", "fig15_cnn.png", "images.parquet",
+    assert names == {"README.md", "claims/images.md", "claims/images.parquet", "config.yaml", "fig15_cnn.csv", "fig15_cnn.png", "images.parquet",
                      "table3_cnn.md"}  # fmt: skip
     text = (target / "README.md").read_text()
     for words in (

@@ -16,7 +16,7 @@ from .errors import UserError
 from .files import write_text
 
 # What of results/ a gallery keeps, and which of it there must be.
-_KEPT = ("figures/*.png", "figures/*.csv", "tables/*.md", "claims.md", "claims.parquet", "claims/*.md", "config.yaml")
+_KEPT = ("figures/*.png", "figures/*.csv", "tables/*.md", "claims*", "claims/*", "config.yaml")
 _RECORDS = {"tabular": "records/tabular.parquet", "images": "records/images.parquet"}
 _NEEDED = ("figures/*.png", "claims/*.md", "config.yaml")
 
@@ -29,7 +29,8 @@ def build(results: Path, gallery: Path, cores: int) -> None:
     known = {part: results / path for part, path in _RECORDS.items() if (results / path).exists()}
     if not known:
         raise UserError(f"{results} has no records/*.parquet: run the workflow to its end first.")
-    for path in [*(p for pattern in _KEPT for p in sorted(results.glob(pattern))), *known.values()]:
+    kept = [path for pattern in _KEPT for path in sorted(results.glob(pattern)) if path.is_file()]
+    for path in [*kept, *known.values()]:
         # figures and tables lie flat beside the README that shows them; claims keep their folder
         flat = path.parent.name in ("figures", "tables", "records")
         target = gallery / (path.name if flat else path.relative_to(results))
