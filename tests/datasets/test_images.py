@@ -256,9 +256,13 @@ def test_another_content_is_refused(arrays, tmp_path):
 
 
 def test_left_out_by_name(tmp_path):
-    where = images.prepare("svhn", settings(source="svhn", missing="leave_out"), tmp_path / "o.npz", None)
+    where = images.prepare("svhn", settings(source="svhn", missing="leave_out"), tmp_path / "o.npz", str(tmp_path))
     description, found = images.read(tmp_path / "o.npz")
     assert not found and "does not answer" in description["missing"] and "left out" in where
+    # what figures will say names no folder of this machine
+    assert (
+        "the mirror holds no train_32x32.mat" in description["missing"] and str(tmp_path) not in description["missing"]
+    )
 
 
 def test_a_damaged_npz_is_told(arrays, tmp_path):

@@ -74,10 +74,15 @@ def test_the_gap_is_test_minus_train(path, tmp_path):
     np.testing.assert_allclose(mine, expected, rtol=1e-6)
 
 
-def test_one_run_has_no_band(tmp_path, random):
+def test_one_run_has_no_band(tmp_path, random, monkeypatch):
     single = {name: e | {"runs": 1} for name, e in EXPERIMENTS.items()}
-    rows = draw("both_metrics", write(tmp_path, random, experiments=single), tmp_path / "f.pdf")
+    path = write(tmp_path, random, experiments=single)
+    rows = draw("both_metrics", path, tmp_path / "f.pdf")
     assert {(row["two_standard_errors"], row["runs"]) for row in rows} == {("0", "1")}
+    feet = []
+    monkeypatch.setattr(images, "save", lambda figure, pdf, rows, note, foot: feet.append(foot))
+    images.both_metrics(path, {"experiment": EXPERIMENTS["cnn"], "titles": TITLES}, "", str(tmp_path / "f.pdf"))
+    assert feet[0].startswith("Line: one run, so there is no band.")
 
 
 def test_records_without_the_experiment_are_told(tmp_path, random):

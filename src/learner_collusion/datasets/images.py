@@ -37,7 +37,9 @@ def prepare(dataset: str, settings: dict, output: str, mirror: str | None) -> st
         hint = f"put its archives into a folder and set {MIRROR_VARIABLE} to it"
         if settings["missing"] == "fail":
             raise UserError(f"{dataset} cannot be had: {reason}; {hint}.") from None
-        write(output, {}, {"dataset": dataset, "missing": str(reason)})
+        # records and figures repeat it: without the folder's place on this machine
+        words = str(reason).replace(f"the mirror {mirror}", "the mirror")
+        write(output, {}, {"dataset": dataset, "missing": words})
         return f"nowhere ({reason}); its panels will be left out. To have it, {hint}, and delete {output}"
     for part, (x, y) in (("train", train), ("test", test)):
         count = settings[part]

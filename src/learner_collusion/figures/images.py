@@ -53,8 +53,12 @@ class _Figure:
             self.rows.append(row | {"mean": float(m), "two_standard_errors": float(w), "runs": len(values)})
 
     def save(self, note: str, pdf: str, more: str = "") -> None:
-        counts = " or ".join(map(str, sorted(self.runs))) or "no"
-        foot = f"Line: mean over {counts} {'run' if counts == '1' else 'runs'}; band: two standard errors. {more}"
+        counts = " or ".join(map(str, sorted(self.runs)))
+        foot = f"Line: mean over {counts} runs; band: two standard errors. {more}"
+        if counts == "1":
+            foot = f"Line: one run, so there is no band. {more}"
+        if not counts:
+            foot = ""
         missing = [f"{self.title(d)} is left out: {reason}." for d, reason in self.records.missing.items()]
         save(self.figure, pdf, self.rows, " ".join(filter(None, [note, *missing])), foot)
 
@@ -111,7 +115,7 @@ def both_metrics(path: str, settings: dict, note: str, pdf: str) -> None:
     """Figures 15 and 16: test accuracy (top) and loss (bottom) against beta, a column a number of learners."""
     experiment = settings["experiment"]
     [dataset], [model], sizes = experiment["datasets"], experiment["models"], experiment["learners"]
-    figure = _Figure(path, settings, 2, len(sizes), (max(2.9 * len(sizes), 3.6), 4.0), sharex=True)
+    figure = _Figure(path, settings, 2, len(sizes), (max(2.9 * len(sizes), 4.4), 4.0), sharex=True)
     for column, learners in enumerate(sizes):
         for row, (metric, colour) in enumerate((("accuracy", BLUE), ("err", VERMILION))):
             axes = figure.axes[row, column]

@@ -51,6 +51,11 @@ def save(figure: Figure, pdf: str, rows: Iterable[dict], note: str = "", foot: s
     for i, (line, colour) in enumerate([(x, GREY) for x in lines] + [(x, VERMILION) for x in warnings]):
         y = (extra - 0.03 - inch * i) / (height + extra)
         figure.text(0.01, y, line, ha="left", va="top", fontsize=7.5, color=colour)
+    # The layout's solver differs in the last bits from time to time: rounded, the same numbers give the same bytes.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position([round(value, 4) for value in axes.get_position().bounds])
     path = Path(pdf)
     with replacing(path.with_suffix(".csv")) as beside:
         _write_rows(beside, list(rows))
