@@ -237,7 +237,8 @@ def main() -> None:
     options = parser.parse_args()
     path = HERE / "results.json"
     results = json.loads(path.read_text()) if path.exists() else {}
-    results["machine"] = machine()
+    known = results.get("machine", {})  # a part measured again without JAX says nothing of the version measured before
+    results["machine"] = known | {k: v for k, v in machine().items() if v != "not installed" or k not in known}
     rounds = 3 if options.quick else 5
     if "step" in options.only:
         results["step"] = steps(rounds, TARGETS if options.quick else TARGETS + OTHERS)

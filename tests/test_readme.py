@@ -42,6 +42,10 @@ def test_the_numbers_are_the_measured_ones():
             verdicts = [row["verdict"] for row in claims if row["part"] == part]
             counts = " | ".join(str(verdicts.count(v)) for v in ("holds", "does not hold", "undecided"))
             assert re.search(rf"\| \[?{part}\b.*\| {re.escape(counts)} \|", text), f"{document}: {part} {counts}"
+    verdicts = [row["verdict"] for row in records.read(ROOT / "docs/gallery/laptop/claims/images.parquet").to_pylist()]
+    counts = " | ".join(str(verdicts.count(v)) for v in ("holds", "does not hold", "undecided"))
+    for document in ("README.md", "docs/scorecard.md"):
+        assert re.search(rf"\| \[?images\b.*\| {re.escape(counts)} \|", (ROOT / document).read_text()), document
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     results = json.loads((ROOT / "benchmarks/results.json").read_text())
     for way, name in (("loop", "loop over"), ("vmap", "torch.vmap"), ("bmm", "torch.bmm"), ("jax", "JAX")):
@@ -49,4 +53,6 @@ def test_the_numbers_are_the_measured_ones():
         mean = statistics.geometric_mean(row["times_native"][way] for row in rows)
         assert re.search(rf"\| {re.escape(name)}.*\| {mean:.1f} \|", text), f"{way} {mean:.1f}"
     assert f"**{results['sweep']['wall'] / 60:.1f} minutes**" in text
+    assert f"{results['images']['augmentation']['ratio']:.1f} times faster than the official code's" in text
+    assert f"CNN ensemble trains {results['images']['cnn']['ratio']:.1f} times faster" in text
     assert f"**{results['sweep']['loop']['hours']:.1f} hours**" in text
