@@ -40,6 +40,7 @@ TITLES = {name: CONFIG["tables"][name]["title"] for name in TABULAR["datasets"]}
 RUNS = range(TABULAR["runs"])
 
 IMAGES = CONFIG["images"]
+HARDWARE = {name: str(value) for name, value in IMAGES["hardware"].items()}
 PARTS = CONFIG["parts"]
 
 # The figures that read image records: the experiment, what draws them, and how.

@@ -47,6 +47,10 @@ rule train_cell:
         runtime=cell_minutes,
         mem_mb=6000,
         gpu=cell_gpus,
+        # how it runs, and no part of what is trained: a change here makes nothing stale
+        device=HARDWARE["device"],
+        compile=HARDWARE["compile"],
+        checkpoint_minutes=HARDWARE["checkpoint_minutes"],
     params:
         cell=cell_of,
         settings=cell_settings,
@@ -59,9 +63,9 @@ rule train_cell:
             --settings {params.settings:q} \
             --history {output.history:q} \
             --checkpoint {output.history:q}.checkpoint \
-            --device {config[images][hardware][device]} \
-            --compile {config[images][hardware][compile]} \
-            --checkpoint-minutes {config[images][hardware][checkpoint_minutes]} \
+            --device {resources.device} \
+            --compile {resources.compile} \
+            --checkpoint-minutes {resources.checkpoint_minutes} \
             --threads {threads} \
             2>&1 | tee {log:q}
         """
