@@ -87,7 +87,9 @@ rule claims_images:
             {
                 "seed": CONFIG["seed"],
                 "titles": image_titles(),
-                "experiments": {name: IMAGES["experiments"][name] for name in IMAGES["make"]},
+                "experiments": {
+                    name: IMAGES["experiments"][name] for name in IMAGES["make"]
+                },
                 **CONFIG["claims"],
             }
         ),
@@ -110,7 +112,9 @@ rule claims:
     input:
         parts=expand("results/claims/{part}.parquet", part=PARTS),
     output:
-        markdown=report("results/claims.md", caption="../report/claims.rst", category="Claims"),
+        markdown=report(
+            "results/claims.md", caption="../report/claims.rst", category="Claims"
+        ),
         parquet="results/claims.parquet",
     log:
         "results/logs/claims/all.log",

@@ -19,7 +19,9 @@ from learner_collusion.provenance import fingerprint
 
 # Jobs use the interpreter that runs Snakemake (unless a conda environment comes before it) and the code of this clone.
 os.environ.update(
-    PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+    PATH=os.pathsep.join(
+        [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+    ),
     PYTHONPATH=str(ROOT / "src"),
 )
 
@@ -60,7 +62,11 @@ IMAGE_FIGURES = {
 THEORY_FIGURES = ["fig1_collusion", "fig7_summary", "fig8_gat_gamma", "fig9_gat_alpha"]
 TABULAR_FIGURES = ["fig2_diversity", "fig3_debiased", "fig4_codependence"]
 
-MADE_IMAGE_FIGURES = [name for name, (experiment, _, _) in IMAGE_FIGURES.items() if experiment in IMAGES["make"]]
+MADE_IMAGE_FIGURES = [
+    name
+    for name, (experiment, _, _) in IMAGE_FIGURES.items()
+    if experiment in IMAGES["make"]
+]
 IMAGE_TABLES = ["table3_cnn", "table4_vgg"]
 
 # What `all` makes of each part of the paper.
@@ -69,7 +75,9 @@ FIGURES = (
     + TABULAR_FIGURES * ("tabular" in PARTS)
     + MADE_IMAGE_FIGURES * ("images" in PARTS)
 )
-TABLE_NAMES = ["table2_losses"] * ("theory" in PARTS) + IMAGE_TABLES * ("images" in PARTS)
+TABLE_NAMES = ["table2_losses"] * ("theory" in PARTS) + IMAGE_TABLES * (
+    "images" in PARTS
+)
 
 # Where the raw files are copied from if their origin does not answer: an environment variable and no parameter, so that
 # another mirror makes nothing stale. A relative folder counts from the root of this clone.
@@ -99,20 +107,28 @@ def as_json(settings):
 
 def part(*keys, **others):
     """The keys of the tabular configuration that a stage uses, with the seed, as JSON."""
-    return as_json({"seed": CONFIG["seed"], **{key: TABULAR[key] for key in keys}, **others})
+    return as_json(
+        {"seed": CONFIG["seed"], **{key: TABULAR[key] for key in keys}, **others}
+    )
 
 
 def fetch_settings(wildcards):
     """Where a raw file is and what it must be."""
     table, network = CONFIG["tables"][wildcards.dataset], CONFIG["datasets"]
     places = {key: table[key] for key in ("url", "file", "sha256")}
-    return as_json({**places, "retries": network["retries"], "timeout": network["timeout"]})
+    return as_json(
+        {**places, "retries": network["retries"], "timeout": network["timeout"]}
+    )
 
 
 def prepare_settings(wildcards):
     """How a table is parsed and what it must hold."""
     table = CONFIG["tables"][wildcards.dataset]
-    used = {key: value for key, value in table.items() if key not in ("title", "url", "sha256")}
+    used = {
+        key: value
+        for key, value in table.items()
+        if key not in ("title", "url", "sha256")
+    }
     return as_json({"table": used, "missing": TABULAR["preprocessing"]["missing"]})
 
 
@@ -135,8 +151,13 @@ def image_settings(wildcards):
     """What an image data set must be, and how it may be had."""
     known, network = IMAGES["datasets"][wildcards.images], CONFIG["datasets"]
     keys = ("source", "classes", "train", "test", "content")
-    settings = {key: known[key] for key in keys} | {"md5": known.get("md5", {}), "missing": IMAGES["missing"]}
-    return as_json({**settings, "retries": network["retries"], "timeout": network["timeout"]})
+    settings = {key: known[key] for key in keys} | {
+        "md5": known.get("md5", {}),
+        "missing": IMAGES["missing"],
+    }
+    return as_json(
+        {**settings, "retries": network["retries"], "timeout": network["timeout"]}
+    )
 
 
 def cells(*names):
@@ -146,9 +167,18 @@ def cells(*names):
         e = IMAGES["experiments"][name]
         pattern = "results/images/{p}/{d}/{m}/m{l}-{a}/drop{x:g}/beta{b:g}/run{r}/history.parquet"
         for d, m, l, x, b, r in itertools.product(
-            e["datasets"], e["models"], e["learners"], e["dropped"], e["betas"], range(e["runs"])
+            e["datasets"],
+            e["models"],
+            e["learners"],
+            e["dropped"],
+            e["betas"],
+            range(e["runs"]),
         ):
-            found[pattern.format(p=e["protocol"], d=d, m=m, l=l, a=e["averaging"], x=x, b=b, r=r)] = None
+            found[
+                pattern.format(
+                    p=e["protocol"], d=d, m=m, l=l, a=e["averaging"], x=x, b=b, r=r
+                )
+            ] = None
     return list(found)
 
 
@@ -162,15 +192,23 @@ def cell_of(wildcards):
     names = ("protocol", "model", "averaging")
     cell = {name: wildcards[name] for name in names} | {"dataset": wildcards.images}
     numbers = {"learners": int, "dropped": float, "beta": float, "run": int}
-    return as_json(cell | {name: read(wildcards[name]) for name, read in numbers.items()})
+    return as_json(
+        cell | {name: read(wildcards[name]) for name, read in numbers.items()}
+    )
 
 
 def cell_settings(wildcards):
     """The settings of a cell's training; where it runs is no part of them, so that another machine retrains nothing."""
     known = IMAGES["datasets"][wildcards.images]
-    settings = {"seed": CONFIG["seed"], "protocol": IMAGES["protocols"][wildcards.protocol], "subset": IMAGES["subset"]}
+    settings = {
+        "seed": CONFIG["seed"],
+        "protocol": IMAGES["protocols"][wildcards.protocol],
+        "subset": IMAGES["subset"],
+    }
     settings |= {"precision": IMAGES["hardware"]["precision"]}
-    return as_json({**settings, "dataset": {key: known[key] for key in ("classes", "mean", "std")}})
+    return as_json(
+        {**settings, "dataset": {key: known[key] for key in ("classes", "mean", "std")}}
+    )
 
 
 def cell_minutes(wildcards, attempt):
@@ -201,7 +239,11 @@ def image_figure_name(wildcards):
 def image_figure_settings(wildcards):
     """What an image figure shows, as JSON."""
     experiment, _, options = IMAGE_FIGURES[wildcards.image_figure]
-    shown = {"experiment": IMAGES["experiments"][experiment], "titles": image_titles(), "options": options}
+    shown = {
+        "experiment": IMAGES["experiments"][experiment],
+        "titles": image_titles(),
+        "options": options,
+    }
     return as_json(shown)
 
 
@@ -213,4 +255,10 @@ def image_figure_note(wildcards):
 def model_options(protocol):
     """The options of a protocol's model, as JSON."""
     keys = ("width", "form", "dropout")
-    return as_json({key: value for key, value in IMAGES["protocols"][protocol].items() if key in keys})
+    return as_json(
+        {
+            key: value
+            for key, value in IMAGES["protocols"][protocol].items()
+            if key in keys
+        }
+    )

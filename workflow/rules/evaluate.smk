@@ -6,8 +6,12 @@
 
 rule evaluate:
     input:
-        predictions=expand("results/tabular/{{dataset}}/run{run}/predictions.parquet", run=RUNS),
-        histories=expand("results/tabular/{{dataset}}/run{run}/history.parquet", run=RUNS),
+        predictions=expand(
+            "results/tabular/{{dataset}}/run{run}/predictions.parquet", run=RUNS
+        ),
+        histories=expand(
+            "results/tabular/{{dataset}}/run{run}/history.parquet", run=RUNS
+        ),
     output:
         records="results/records/tabular/{dataset}.parquet",
     log:

@@ -25,7 +25,9 @@ rule figure_1_collusion:
         runtime=10,
         mem_mb=1000,
     params:
-        settings=as_json({"seed": CONFIG["seed"], "illustration": CONFIG["illustration"]}),
+        settings=as_json(
+            {"seed": CONFIG["seed"], "illustration": CONFIG["illustration"]}
+        ),
         note=note("illustration"),
         code=fingerprint("figures.collusion"),
     shell:

@@ -40,7 +40,9 @@ if TABULAR["device"] == "cpu":
             gpu=0,
         params:
             runs="{run}",
-            settings=part("split", "preprocessing", "training", "betas", "engine", "device"),
+            settings=part(
+                "split", "preprocessing", "training", "betas", "engine", "device"
+            ),
             code=fingerprint("tabular"),
         shell:
             TRAIN
@@ -52,8 +54,12 @@ else:
             table="results/datasets/{dataset}.parquet",
             best=expand("results/tabular/{{dataset}}/run{run}/best.json", run=RUNS),
         output:
-            history=expand("results/tabular/{{dataset}}/run{run}/history.parquet", run=RUNS),
-            predictions=expand("results/tabular/{{dataset}}/run{run}/predictions.parquet", run=RUNS),
+            history=expand(
+                "results/tabular/{{dataset}}/run{run}/history.parquet", run=RUNS
+            ),
+            predictions=expand(
+                "results/tabular/{{dataset}}/run{run}/predictions.parquet", run=RUNS
+            ),
         log:
             "results/logs/train/{dataset}.log",
         benchmark:
@@ -67,7 +73,9 @@ else:
             gpu=1,
         params:
             runs=list(RUNS),
-            settings=part("split", "preprocessing", "training", "betas", "engine", "device"),
+            settings=part(
+                "split", "preprocessing", "training", "betas", "engine", "device"
+            ),
             code=fingerprint("tabular"),
         shell:
             TRAIN

@@ -22,7 +22,9 @@ rule tune_run:
         mem_mb=2000,
         gpu=gpus,
     params:
-        settings=part("split", "preprocessing", "training", "tuning", "engine", "device"),
+        settings=part(
+            "split", "preprocessing", "training", "tuning", "engine", "device"
+        ),
         code=fingerprint("tuning"),
     shell:
         """
