@@ -46,7 +46,7 @@ def machine() -> dict:
     return {
         "processor": name,
         "cores": os.cpu_count(),
-        "instructions": native_engine.instruction_set() if native_engine.library() else "no native engine",
+        "instructions": native_engine.instruction_set() if native_engine.compiled() else "no native engine",
         "date": datetime.date.today().isoformat(),
         "python": platform.python_version(),
         **versions,

@@ -31,7 +31,7 @@ def installed() -> list[str]:
     found = [way for way, package in NEEDS.items() if importlib.util.find_spec(package)]
     if importlib.util.find_spec("optax") is None and "jax" in found:
         found.remove("jax")
-    return [way for way in found if way != "native" or native_engine.library() is not None]
+    return [way for way in found if way != "native" or native_engine.compiled() is not None]
 
 
 def data(features):

@@ -17,7 +17,7 @@ from learner_collusion.training import native_engine
 
 BEST = {"learning_rate": 0.01, "batch_size": 16, "weight_decay": 0.001, "learners": 6, "hidden": 10, "layers": 2}
 NAMES = ("history.parquet", "predictions.parquet")
-exact = pytest.mark.skipif(native_engine.library() is None, reason="exactness is the native engine's; no C++ compiler")
+exact = pytest.mark.skipif(native_engine.compiled() is None, reason="exactness is the native engine's; no C++ compiler")
 
 
 def sweep(diabetes, settings, folder, threads=1):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .native_engine import library, wanted
+from .native_engine import compiled, wanted
 
 _SIZES = ("count", "height", "width", "inputs", "groups", "outputs", "kernel")
 _POINTERS = ("x", "weight", "bias", "y", "place", "y_gradient", "x_gradient")
@@ -26,7 +26,7 @@ def usable(x: Tensor) -> bool:
     """Whether the native library is there and takes such images: on the CPU, in float32 or float64, not compiled."""
     if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
         return False
-    return x.device.type == "cpu" and x.dtype in _NAMES and library() is not None
+    return x.device.type == "cpu" and x.dtype in _NAMES and compiled() is not None
 
 
 def pooled_convolution(x: Tensor, weight: Tensor, bias: Tensor, groups: int, shared: bool) -> Tensor:
@@ -79,5 +79,5 @@ class _Native(torch.autograd.Function):
 
 
 def _call(name: str, dtype: torch.dtype, task: _Convolution, *others) -> None:
-    function = getattr(library(), f"{name}_{_NAMES[dtype]}")
+    function = getattr(compiled(), f"{name}_{_NAMES[dtype]}")
     function(ctypes.byref(task), *others, torch.get_num_threads(), wanted())

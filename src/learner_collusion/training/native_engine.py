@@ -40,7 +40,7 @@ class _Training(ctypes.Structure):
 
 
 @functools.cache
-def library() -> ctypes.CDLL | None:
+def compiled() -> ctypes.CDLL | None:
     """The compiled engine, or None where the package was installed without a compiler."""
     if own := os.environ.get("LEARNER_COLLUSION_NATIVE"):
         return ctypes.CDLL(own)
@@ -53,7 +53,7 @@ def library() -> ctypes.CDLL | None:
 
 def instruction_set() -> str:
     """What the engine runs on here: portable, avx2 or avx512."""
-    best = library().collusion_instruction_set()
+    best = compiled().collusion_instruction_set()
     return next(name for name, number in _INSTRUCTION_SETS.items() if number == min(best, wanted() or best))
 
 
@@ -96,7 +96,7 @@ def train(sweep: Sweep, weights: np.ndarray, threads: int = 1) -> list[Trained]:
             settings.weight_decay,
             *(a.ctypes.data for a in (*arrays, orders, initial, best, last, history, outcome)),
         )
-    library().collusion_train(tasks, len(betas), threads, wanted())
+    compiled().collusion_train(tasks, len(betas), threads, wanted())
     return [
         Trained(beta, best, last, history[: outcome[0]].copy(), int(outcome[1]), int(outcome[2]))
         for beta, (best, last, history, outcome) in zip(betas, results, strict=True)
@@ -109,7 +109,7 @@ def predict(network: Network, parameters: np.ndarray, x: np.ndarray) -> np.ndarr
     out = np.empty((len(x), network.learners), np.float32)
     struct = _network(network, np.ones(network.learners, np.float32))
     pointers = [ctypes.c_void_p(a.ctypes.data) for a in (parameters, x, out)]
-    library().collusion_predict(
+    compiled().collusion_predict(
         ctypes.byref(struct), *pointers[:2], ctypes.c_long(len(x)), pointers[2], ctypes.c_int(wanted())
     )
     return out
@@ -124,7 +124,7 @@ def gradient(
     out = np.empty_like(parameters)
     struct = _network(network, weights)
     pointers = [ctypes.c_void_p(a.ctypes.data) for a in (parameters, x, y, out)]
-    getattr(library(), f"collusion_gradient_{name}")(
+    getattr(compiled(), f"collusion_gradient_{name}")(
         ctypes.byref(struct), *pointers[:3], ctypes.c_long(len(x)), real(beta), pointers[3], ctypes.c_int(wanted())
     )
     return out

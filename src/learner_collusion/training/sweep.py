@@ -17,7 +17,7 @@ def choose_engine(engine: str = "auto", device: str = "cpu") -> str:
         raise UserError("The native engine runs on the CPU: set device to cpu, or engine to torch.")
     if engine == "torch" or device != "cpu":
         return "torch"
-    if native_engine.library() is None:
+    if native_engine.compiled() is None:
         if engine == "native":
             raise UserError(
                 "The native engine was not built: install a C++ compiler and reinstall, or set engine: torch."
