@@ -66,9 +66,15 @@ class _Tabular:
 
     def judge(self, claim: dict, dataset: str, runs: np.ndarray, statistic: Callable, unit: str, **thresholds) -> dict:
         """One row: `runs` (runs, k) columns measured in each run, `statistic` of (resamples, runs, k)."""
-        options = self.settings
-        value, low, high = bootstrap(statistic, runs, options["bootstrap"], options["level"], options["seed"])
-        return row_of(claim, dataset, unit, value, low, high, verdict(low, high, **thresholds), **thresholds)
+        return judge(claim, dataset, unit, runs, statistic, self.settings, **thresholds)
+
+
+def judge(
+    claim: dict, dataset: str, unit: str, runs: np.ndarray, statistic: Callable, settings: dict, **thresholds
+) -> dict:
+    """One row: the statistic of `runs` (runs, ...), its interval over resamples of whole runs, and the verdict."""
+    value, low, high = bootstrap(statistic, runs, settings["bootstrap"], settings["level"], settings["seed"])
+    return row_of(claim, dataset, unit, value, low, high, verdict(low, high, **thresholds), **thresholds)
 
 
 def row_of(claim, dataset, statistic, value, low, high, verdict_, above=None, below=None, note="") -> dict:

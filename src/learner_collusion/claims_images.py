@@ -8,11 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .claims import UNDECIDED, row_of, verdict
-from .image_records import ImageRecords
-from .statistics import bootstrap
-
-_MODELS = {"resnet18": "ResNet-18", "resnet34": "ResNet-34", "cnn": "CNN", "vgg": "VGG"}
+from . import claims
+from .image_records import MODELS, ImageRecords
 
 
 def judge(path: str, settings: dict) -> list[dict]:
@@ -23,21 +20,21 @@ def judge(path: str, settings: dict) -> list[dict]:
     def panels(name: str) -> list[tuple[str, dict]]:
         return _cells(experiments.get(name), settings)
 
-    rows = [row for panel in panels("curves") for row in _curves(found, *panel, settings)]
+    rows = [row for panel in panels("curves") for row in _curves(found, panel, settings)]
     text = "Test accuracy is lowest at beta = 1"
     figures = {"practical": "Figure 6", "larger": "Figure 13", "score": "Figure 14", "vgg": "Figure 16"}
     for name, figure in figures.items():
         claim = {"id": "C9" if name == "practical" else "C12", "part": "images", "claim": f"{text} ({figure})"}
-        rows += [_worst_at_1(found, claim, *panel, settings) for panel in panels(name)]
+        rows += [_worst_at_1(found, panel, claim, settings) for panel in panels(name)]
     claim = {"id": "C12", "part": "images", "claim": "Test ERR is highest at beta = 1 (Figure 17)"}
-    rows += [_worst_at_1(found, claim, *panel, settings, "err") for panel in panels("practical")]
+    rows += [_worst_at_1(found, panel, claim, settings, "err") for panel in panels("practical")]
     for panel in panels("practical"):
-        rows += _poor_learners(found, *panel, settings)
+        rows += _poor_learners(found, panel, settings)
     for panel in panels("cnn"):
         claim = {"id": "C13", "part": "images", "claim": f"{text} (Figure 15)"}
-        rows += [_worst_at_1(found, claim, *panel, settings), _best_between(found, *panel, settings)]
+        rows += [_worst_at_1(found, panel, claim, settings), _best_between(found, panel, settings)]
     for panel in panels("dropout"):
-        rows += _dropout(found, *panel, experiments["dropout"]["dropped"], settings)
+        rows += _dropout(found, panel, experiments["dropout"]["dropped"], settings)
     return rows
 
 
@@ -50,23 +47,28 @@ def _cells(experiment: dict | None, settings: dict) -> list[tuple[str, dict]]:
         for model in experiment["models"]:
             for learners in experiment["learners"]:
                 cell = {"protocol": experiment["protocol"], "dataset": dataset, "model": model, "learners": learners}
-                label = f"{settings['titles'].get(dataset, dataset)}, {_MODELS[model]}, M = {learners}"
+                label = f"{settings['titles'].get(dataset, dataset)}, {MODELS[model]}, M = {learners}"
                 cells.append((label, cell | {"averaging": experiment["averaging"], "dropped": 0.0}))
     return cells
 
 
 def _judge(
-    claim: dict, label: str, unit: str, runs: np.ndarray, statistic: Callable, settings: dict, missing="", **bounds
+    found: ImageRecords,
+    panel: tuple[str, dict],
+    claim: dict,
+    unit: str,
+    runs: np.ndarray,
+    statistic: Callable,
+    settings: dict,
+    **bounds,
 ) -> dict:
-    """One row; `runs` (runs, ...) of what was measured, `statistic` of (resamples, runs, ...)."""
+    """One row of a panel (label, cell); `runs` (runs, ...) of what was measured, `statistic` of (resamples, runs, ...)."""
+    label, cell = panel
+    missing = cell["dataset"] in found.missing
     if missing or not len(runs):
         note = "left out: the data could not be had" if missing else "no whole run"
-        return row_of(claim, label, unit, np.nan, np.nan, np.nan, UNDECIDED, **bounds) | {
-            "note": note,
-            "verdict": "left out",
-        }
-    value, low, high = bootstrap(statistic, runs, settings["bootstrap"], settings["level"], settings["seed"])
-    row = row_of(claim, label, unit, value, low, high, verdict(low, high, **bounds), **bounds)
+        return claims.row_of(claim, label, unit, np.nan, np.nan, np.nan, "left out", **bounds, note=note)
+    row = claims.judge(claim, label, unit, runs, statistic, settings, **bounds)
     return row | {"note": "one run: no interval"} if len(runs) == 1 else row
 
 
@@ -74,11 +76,10 @@ def _mean(runs: np.ndarray) -> np.ndarray:
     return runs.mean(1)
 
 
-def _curves(found: ImageRecords, label: str, cell: dict, settings: dict) -> list[dict]:
+def _curves(found: ImageRecords, panel: tuple[str, dict], settings: dict) -> list[dict]:
     """C6, C7 and C8: learning curves of beta 0 and 1."""
-    missing = found.missing.get(cell["dataset"], "")
     curves = {
-        (split, metric, beta): found.curve(split, metric, beta=float(beta), **cell)
+        (split, metric, beta): found.curve(split, metric, beta=float(beta), **panel[1])
         for split, metric in (("train", "err"), ("test", "err"), ("train", "div"))
         for beta in (0, 1)
     }
@@ -88,7 +89,7 @@ def _curves(found: ImageRecords, label: str, cell: dict, settings: dict) -> list
 
     def row(identifier: str, text: str, unit: str, runs: np.ndarray, **bounds) -> dict:
         claim = {"id": identifier, "part": "images", "claim": text}
-        return _judge(claim, label, unit, runs, _mean, settings, missing, **bounds)
+        return _judge(found, panel, claim, unit, runs, _mean, settings, **bounds)
 
     return [
         row(
@@ -122,9 +123,11 @@ def _curves(found: ImageRecords, label: str, cell: dict, settings: dict) -> list
     ]
 
 
-def _worst_at_1(found: ImageRecords, claim, label, cell, settings, metric: str = "accuracy") -> dict:
+def _worst_at_1(
+    found: ImageRecords, panel: tuple[str, dict], claim: dict, settings: dict, metric: str = "accuracy"
+) -> dict:
     """By how much beta = 1 lies behind the worst of all other betas."""
-    _, runs = found.best(metric, "beta", **cell)
+    _, runs = found.best(metric, "beta", **panel[1])
     sign = 1 if metric == "accuracy" else -1
 
     def statistic(resampled):
@@ -132,28 +135,27 @@ def _worst_at_1(found: ImageRecords, claim, label, cell, settings, metric: str =
         return means[:, :-1].min(1) - means[:, -1]
 
     unit = "lowest accuracy(beta < 1) - accuracy(1)" if sign == 1 else "ERR(1) - highest ERR(beta < 1)"
-    return _judge(claim, label, unit, runs, statistic, settings, found.missing.get(cell["dataset"], ""), above=0)
+    return _judge(found, panel, claim, unit, runs, statistic, settings, above=0)
 
 
-def _poor_learners(found: ImageRecords, label, cell, settings) -> list[dict]:
+def _poor_learners(found: ImageRecords, panel: tuple[str, dict], settings: dict) -> list[dict]:
     """C10: the learners lose more accuracy from beta 0 to 1 than their ensemble does."""
-    _, learners = found.best("accuracy", "beta", of_learners=True, **cell)
-    _, whole = found.best("accuracy", "beta", **cell)
-    missing = found.missing.get(cell["dataset"], "")
+    _, learners = found.best("accuracy", "beta", of_learners=True, **panel[1])
+    _, whole = found.best("accuracy", "beta", **panel[1])
     lost = learners[:, 0] - learners[:, -1] if len(learners) else np.empty(0)
     more = lost - (whole[:, 0] - whole[:, -1]) if len(learners) else lost
     claim = {"id": "C10", "part": "images", "claim": "Base learners are poor at beta = 1 (Figure 6)"}
     unit = "mean learner accuracy(0) - accuracy(1)"
-    rows = [_judge(claim, label, unit, lost, _mean, settings, missing, above=0)]
+    units = (unit, f"that, minus the ensemble's {unit.removeprefix('mean learner ')}")
     return [
-        *rows,
-        _judge(claim, label, f"that, minus the ensemble's {unit[13:]}", more, _mean, settings, missing, above=0),
+        _judge(found, panel, claim, own, runs, _mean, settings, above=0)
+        for own, runs in zip(units, (lost, more), strict=True)
     ]
 
 
-def _best_between(found: ImageRecords, label, cell, settings) -> dict:
+def _best_between(found: ImageRecords, panel: tuple[str, dict], settings: dict) -> dict:
     """C13: the lowest test loss is at a beta between 0 and 1."""
-    _, runs = found.best("err", "beta", **cell)
+    _, runs = found.best("err", "beta", **panel[1])
 
     def statistic(resampled):
         means = resampled.mean(1)
@@ -162,20 +164,18 @@ def _best_between(found: ImageRecords, label, cell, settings) -> dict:
     claim = {"id": "C13", "part": "images", "claim": "The lowest test loss is at a beta between 0 and 1 (Figure 15)"}
     if runs.shape[1] < 3:
         runs = runs[:0]
-    missing = found.missing.get(cell["dataset"], "")
-    return _judge(
-        claim, label, "lower ERR of beta 0 and 1 - lowest between", runs, statistic, settings, missing, above=0
-    )
+    unit = "lower ERR of beta 0 and 1 - lowest between"
+    return _judge(found, panel, claim, unit, runs, statistic, settings, above=0)
 
 
-def _dropout(found: ImageRecords, label: str, cell: dict, shares: list[float], settings: dict) -> list[dict]:
+def _dropout(found: ImageRecords, panel: tuple[str, dict], shares: list[float], settings: dict) -> list[dict]:
     """C14: dropping learners in training lowers DIV and does not improve the ensemble."""
-    cell = {name: value for name, value in cell.items() if name != "dropped"} | {"beta": 1.0}
+    cell = {name: value for name, value in panel[1].items() if name != "dropped"} | {"beta": 1.0}
 
     def row(text: str, unit: str, metric: str, statistic: Callable) -> dict:
         claim = {"id": "C14", "part": "images", "claim": f"{text} (Figure 18)"}
         _, runs = found.best(metric, "dropped", **cell)
-        return _judge(claim, label, unit, runs, statistic, settings, found.missing.get(cell["dataset"], ""), above=0)
+        return _judge(found, panel, claim, unit, runs, statistic, settings, above=0)
 
     def change(resampled: np.ndarray) -> np.ndarray:
         means = resampled.mean(1)

@@ -4,6 +4,13 @@ import numpy as np
 
 from . import records
 
+MODELS = {
+    "resnet18": "ResNet-18",
+    "resnet34": "ResNet-34",
+    "cnn": "CNN",
+    "vgg": "VGG",
+}  # as figures and claims print them
+
 
 class ImageRecords:
     """The records at `path`. `missing`: data sets that could not be had, each with the reason."""

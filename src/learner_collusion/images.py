@@ -9,8 +9,6 @@ from . import records
 from .datasets import images
 from .seeds import generator
 
-CELL = ("protocol", "dataset", "model", "learners", "averaging", "dropped", "beta", "run")
-
 
 def train_cell(
     path: str, cell: dict, settings: dict, hardware: dict, history: str, checkpoint: str | None = None
@@ -88,7 +86,10 @@ def aggregate(histories: list[str], output: str) -> None:
         settings[cell["protocol"]] = known["settings"]
         if "missing" in known:
             missing[cell["dataset"]] = known["missing"]
-        columns = {name: pa.array([cell[name]] * table.num_rows, records.IMAGES.field(name).type) for name in CELL}
+        columns = {
+            name: pa.array([cell[name]] * table.num_rows, records.IMAGES.field(name).type)
+            for name in records.IMAGE_CELL
+        }
         columns |= {name: table.column(name) for name in records.IMAGE_HISTORY.names}
         tables.append(pa.table(columns, schema=records.IMAGES))
     metadata = {

@@ -84,6 +84,7 @@ IMAGES = pa.schema(
         *IMAGE_HISTORY,
     ]
 )
+IMAGE_CELL = tuple(name for name in IMAGES.names if name not in IMAGE_HISTORY.names)  # what a cell is
 CLAIMS = pa.schema(
     [(n, pa.string()) for n in ("id", "part", "dataset", "claim", "statistic")]
     + [(n, pa.float64()) for n in ("value", "low", "high")]

@@ -174,11 +174,10 @@ def cells(*names):
             e["betas"],
             range(e["runs"]),
         ):
-            found[
-                pattern.format(
-                    p=e["protocol"], d=d, m=m, l=l, a=e["averaging"], x=x, b=b, r=r
-                )
-            ] = None
+            path = pattern.format(
+                p=e["protocol"], d=d, m=m, l=l, a=e["averaging"], x=x, b=b, r=r
+            )
+            found[path] = None
     return list(found)
 
 

@@ -6,12 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ..errors import UserError
-from ..image_records import ImageRecords
+from ..image_records import MODELS, ImageRecords
+from ..records import IMAGE_CELL
 from ..statistics import standard_error_band
 from .style import BLUE, GREEN, GREY, ORANGE, VERMILION, plt, save
 
-_CELL = ("protocol", "dataset", "model", "learners", "averaging", "dropped", "beta", "run")
-_MODELS = {"resnet18": "ResNet-18", "resnet34": "ResNet-34", "cnn": "CNN", "vgg": "VGG"}
 _LABELS = {"accuracy": "Test accuracy (%)", "err": "Test loss (ERR)"}
 
 
@@ -49,7 +48,7 @@ class _Figure:
         axes.fill_between(x, mean - width, mean + width, color=colour, alpha=0.18, linewidth=0)
         self.runs.add(len(values))
         for place, m, w in zip(x, mean, width, strict=True):
-            row = {**{key: cell.get(key, "") for key in _CELL[:-1]}, "quantity": name, "x": float(place)}
+            row = {**{key: cell.get(key, "") for key in IMAGE_CELL[:-1]}, "quantity": name, "x": float(place)}
             self.rows.append(row | {"mean": float(m), "two_standard_errors": float(w), "runs": len(values)})
 
     def save(self, note: str, pdf: str, more: str = "") -> None:
@@ -87,11 +86,11 @@ def practical(path: str, settings: dict, note: str, pdf: str, metric: str = "acc
         for column, dataset in enumerate(datasets):
             axes = figure.axes[row, column]
             _against_beta(figure, axes, metric, _cell(experiment, dataset, model), BLUE)
-            axes.set_title(f"{figure.title(dataset)}, {_MODELS[model]}")
+            axes.set_title(f"{figure.title(dataset)}, {MODELS[model]}")
         figure.axes[row, 0].set_ylabel(_LABELS[metric])
         if right:
             axes = figure.axes[row, -1]
-            axes.set_title(f"ImageNet, {_MODELS['resnet18']}" if row == 0 else "")
+            axes.set_title(f"ImageNet, {MODELS['resnet18']}" if row == 0 else "")
             if row == 0:
                 figure.absent(axes, "imagenet", "ImageNet: not run; its rules do not exist yet")
             else:
@@ -122,7 +121,7 @@ def both_metrics(path: str, settings: dict, note: str, pdf: str) -> None:
             _against_beta(figure, axes, metric, _cell(experiment, dataset, model, learners), colour)
             figure.axes[row, 0].set_ylabel(_LABELS[metric])
         figure.axes[0, column].set_xlabel("")
-        figure.axes[0, column].set_title(f"{figure.title(dataset)}, {_MODELS[model]}, M = {learners}")
+        figure.axes[0, column].set_title(f"{figure.title(dataset)}, {MODELS[model]}, M = {learners}")
     figure.save(note, pdf, _AT_BEST)
 
 
@@ -153,7 +152,7 @@ def _epoch_panels(path: str, settings: dict, note: str, pdf: str, rows: list[tup
     size = (max(3.0 * len(datasets), 4.2), 2.1 * len(rows) + 0.3)
     figure = _Figure(path, settings, len(rows), len(datasets), size, sharex="col")
     for column, dataset in enumerate(datasets):
-        figure.axes[0, column].set_title(f"{figure.title(dataset)}, {_MODELS[model]}")
+        figure.axes[0, column].set_title(f"{figure.title(dataset)}, {MODELS[model]}")
         for row, (label, metric, split) in enumerate(rows):
             axes = figure.axes[row, column]
             figure.axes[row, 0].set_ylabel(label)
@@ -194,5 +193,5 @@ def dropout(path: str, settings: dict, note: str, pdf: str) -> None:
         axes.set_xticks(shares)
         axes.set_xlabel("Share of learners dropped")
     figure.save(
-        note, pdf, f"{figure.title(dataset)}, {_MODELS[model]}, {experiment['learners'][0]} learners. {_AT_BEST}"
+        note, pdf, f"{figure.title(dataset)}, {MODELS[model]}, {experiment['learners'][0]} learners. {_AT_BEST}"
     )
