@@ -79,10 +79,10 @@ def _convolve(x: Tensor, convolutions: list[nn.Conv2d], shared: bool, pooled: bo
     one = convolutions[0]
     weight = torch.cat([c.weight for c in convolutions])
     bias = None if one.bias is None else torch.cat([c.bias for c in convolutions])
-    groups = len(convolutions)
+    groups = 1 if shared else len(convolutions)  # over one image all filters are one group: fewer lanes stay empty
     if pooled:
-        return pooled_convolution(x, weight, bias, groups, shared)
-    return F.conv2d(x, weight, bias, one.stride, one.padding, groups=1 if shared else groups)
+        return pooled_convolution(x, weight, bias, groups)
+    return F.conv2d(x, weight, bias, one.stride, one.padding, groups=groups)
 
 
 class _Block(nn.Module):

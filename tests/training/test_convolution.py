@@ -25,16 +25,16 @@ def case(shape, dtype):
     x = torch.randn(size, generator=numbers, dtype=dtype).contiguous(memory_format=torch.channels_last)
     weight = torch.randn(groups * outputs, inputs, kernel, kernel, generator=numbers, dtype=dtype) / kernel
     bias = torch.randn(groups * outputs, generator=numbers, dtype=dtype)
-    return [x.requires_grad_(), weight.requires_grad_(), bias.requires_grad_()], groups, shared
+    return [x.requires_grad_(), weight.requires_grad_(), bias.requires_grad_()], 1 if shared else groups
 
 
-def reference(x, weight, bias, groups, shared):
-    return F.relu(F.max_pool2d(F.conv2d(x, weight, bias, groups=1 if shared else groups), 2))
+def reference(x, weight, bias, groups):
+    return F.relu(F.max_pool2d(F.conv2d(x, weight, bias, groups=groups), 2))
 
 
 def check(shape, dtype, tolerance):
-    tensors, groups, shared = case(shape, dtype)
-    ours, theirs = pooled_convolution(*tensors, groups, shared), reference(*tensors, groups, shared)
+    tensors, groups = case(shape, dtype)
+    ours, theirs = pooled_convolution(*tensors, groups), reference(*tensors, groups)
     torch.testing.assert_close(ours, theirs, atol=tolerance, rtol=tolerance)
     wanted = [t for t in tensors if t.requires_grad]
     by = torch.randn(ours.shape, dtype=dtype, generator=torch.Generator().manual_seed(1))
@@ -66,13 +66,13 @@ def test_native_on_every_instruction_set(isa, monkeypatch):
 
 
 def test_native_is_exact_for_an_image_alone_and_on_two_threads():
-    (x, weight, bias), groups, shared = case((7, 2, 3, 5, 3, 5, 5, False, 0), torch.float32)
-    whole = pooled_convolution(x, weight, bias, groups, shared)
+    (x, weight, bias), groups = case((7, 2, 3, 5, 3, 5, 5, False, 0), torch.float32)
+    whole = pooled_convolution(x, weight, bias, groups)
     for i in range(7):
-        assert torch.equal(pooled_convolution(x[i : i + 1], weight, bias, groups, shared), whole[i : i + 1])
+        assert torch.equal(pooled_convolution(x[i : i + 1], weight, bias, groups), whole[i : i + 1])
     torch.set_num_threads(2)
     try:
-        two = pooled_convolution(x, weight, bias, groups, shared)
+        two = pooled_convolution(x, weight, bias, groups)
         by = torch.ones_like(two)
         found = torch.autograd.grad(two, (x, weight, bias), by)
     finally:
@@ -86,5 +86,5 @@ def test_other_precisions_and_devices_take_pytorch():
     assert usable(torch.zeros(1)) and not usable(torch.zeros(1, dtype=torch.bfloat16))
     with torch.autocast("cpu", torch.bfloat16):
         assert not usable(torch.zeros(1))
-    (x, weight, bias), groups, shared = case((2, 2, 3, 5, 3, 5, 5, True, 0), torch.bfloat16)
-    assert torch.equal(pooled_convolution(x, weight, bias, groups, shared), reference(x, weight, bias, groups, shared))
+    (x, weight, bias), groups = case((2, 2, 3, 5, 3, 5, 5, True, 0), torch.bfloat16)
+    assert torch.equal(pooled_convolution(x, weight, bias, groups), reference(x, weight, bias, groups))

@@ -29,17 +29,15 @@ def usable(x: Tensor) -> bool:
     return x.device.type == "cpu" and x.dtype in _NAMES and compiled() is not None
 
 
-def pooled_convolution(x: Tensor, weight: Tensor, bias: Tensor, groups: int, shared: bool) -> Tensor:
+def pooled_convolution(x: Tensor, weight: Tensor, bias: Tensor, groups: int = 1) -> Tensor:
     """relu(max_pool2d(conv2d(x, weight, bias), 2)), without padding.
 
     **Shape**: x (batch, channels, height, width); weight (groups * outputs, channels of a group, kernel, kernel); the
-    result (batch, groups * outputs, rows, columns), channels last in memory. `shared`: all groups see the same channels;
-    else each has its own, as in `torch.nn.Conv2d` with `groups`. Runs natively where `usable(x)`.
+    result (batch, groups * outputs, rows, columns), channels last in memory; `groups` as in `torch.nn.Conv2d`. Runs natively
+    where `usable(x)`.
     """
     if usable(x):
-        return _Native.apply(x, weight, bias, groups, shared)
-    if shared or groups == 1:
-        return F.relu(F.max_pool2d(F.conv2d(x, weight, bias), 2))
+        return _Native.apply(x, weight, bias, groups)
     # one after the other: PyTorch's grouped convolutions of few channels are slower
     parts = zip(x.chunk(groups, 1), weight.chunk(groups), bias.chunk(groups), strict=True)
     return F.relu(F.max_pool2d(torch.cat([F.conv2d(*part) for part in parts], 1), 2))
@@ -47,13 +45,12 @@ def pooled_convolution(x: Tensor, weight: Tensor, bias: Tensor, groups: int, sha
 
 class _Native(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, groups: int, shared: bool) -> Tensor:
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, groups: int) -> Tensor:
         # channels last, as plain arrays: the memory that the library reads, kept alive in ctx
         x, weight = (t.detach().permute(0, 2, 3, 1).contiguous() for t in (x, weight))
         bias = bias.detach().contiguous()
         count, height, width, _ = x.shape
         outputs, kernel, _, inputs = weight.shape
-        groups = 1 if shared else groups  # of one image, all filters are one group: fewer lanes stay empty
         sizes = (count, height, width, inputs, groups, outputs // groups, kernel)
         y = x.new_empty(count, (height - kernel + 1) // 2, (width - kernel + 1) // 2, outputs)
         place = torch.empty(y.shape, dtype=torch.uint8)
@@ -75,7 +72,7 @@ class _Native(torch.autograd.Function):
         sums = [ctypes.c_void_p(t.data_ptr()) for t in (weight_gradient, bias_gradient)]
         _call("collusion_convolution_back", x.dtype, _Convolution(*ctx.sizes, *pointers), *sums)
         x_gradient = None if x_gradient is None else x_gradient.permute(0, 3, 1, 2)
-        return x_gradient, weight_gradient.permute(0, 3, 1, 2), bias_gradient, None, None
+        return x_gradient, weight_gradient.permute(0, 3, 1, 2), bias_gradient, None
 
 
 def _call(name: str, dtype: torch.dtype, task: _Convolution, *others) -> None:

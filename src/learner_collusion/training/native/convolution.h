@@ -91,52 +91,38 @@ inline void accumulate(long count, const long* from, const T* by, const T* x, lo
     for (int v = 0; v < VECTORS; v++) *(Lanes*)(to + k * wide + v * WIDTH) += sum[k][v];
 }
 
-// The same of all rows and vectors of a filter: five short rows at once, or one row after the other.
+// The same of one row, eight vectors after the other.
+template <class T>
+__attribute__((always_inline)) inline void accumulate_row(long vectors, long count, const long* from, const T* by, const T* x, T* to) {
+  for (; vectors > 0; vectors -= 8, x += 8 * WIDTH, to += 8 * WIDTH) switch (vectors) {
+      case 1: accumulate<T, 1, 1>(count, from, by, x, 0, to, 0); break;
+      case 2: accumulate<T, 1, 2>(count, from, by, x, 0, to, 0); break;
+      case 3: accumulate<T, 1, 3>(count, from, by, x, 0, to, 0); break;
+      case 4: accumulate<T, 1, 4>(count, from, by, x, 0, to, 0); break;
+      case 5: accumulate<T, 1, 5>(count, from, by, x, 0, to, 0); break;
+      case 6: accumulate<T, 1, 6>(count, from, by, x, 0, to, 0); break;
+      case 7: accumulate<T, 1, 7>(count, from, by, x, 0, to, 0); break;
+      default: accumulate<T, 1, 8>(count, from, by, x, 0, to, 0);
+    }
+}
+
+// What the patches add to a whole filter: five short rows at once, or one row after the other.
 template <class T>
 void accumulate_filter(const Filters<T>& f, long count, const long* from, const T* by, const T* x, T* to) {
   const long row = f.c.width * f.c.inputs, wide = f.vectors * WIDTH;
   long k = 0;
-  if (f.vectors <= 2)
-    for (; k + 5 <= f.c.kernel; k += 5) {
-      if (f.vectors == 1) accumulate<T, 5, 1>(count, from, by, x + k * row, row, to + k * wide, wide);
-      if (f.vectors == 2) accumulate<T, 5, 2>(count, from, by, x + k * row, row, to + k * wide, wide);
-    }
-  for (; k < f.c.kernel; k++)
-    for (long v = 0; v < f.vectors; v += 8) {
-      const T* source = x + k * row + v * WIDTH;
-      T* target = to + k * wide + v * WIDTH;
-      switch (f.vectors - v) {
-        case 1: accumulate<T, 1, 1>(count, from, by, source, row, target, wide); break;
-        case 2: accumulate<T, 1, 2>(count, from, by, source, row, target, wide); break;
-        case 3: accumulate<T, 1, 3>(count, from, by, source, row, target, wide); break;
-        case 4: accumulate<T, 1, 4>(count, from, by, source, row, target, wide); break;
-        case 5: accumulate<T, 1, 5>(count, from, by, source, row, target, wide); break;
-        case 6: accumulate<T, 1, 6>(count, from, by, source, row, target, wide); break;
-        case 7: accumulate<T, 1, 7>(count, from, by, source, row, target, wide); break;
-        default: accumulate<T, 1, 8>(count, from, by, source, row, target, wide);
-      }
-    }
+  for (; f.vectors <= 2 && k + 5 <= f.c.kernel; k += 5) {
+    if (f.vectors == 1) accumulate<T, 5, 1>(count, from, by, x + k * row, row, to + k * wide, wide);
+    if (f.vectors == 2) accumulate<T, 5, 2>(count, from, by, x + k * row, row, to + k * wide, wide);
+  }
+  for (; k < f.c.kernel; k++) accumulate_row(f.vectors, count, from, by, x + k * row, to + k * wide);
 }
 
 // Adds to one patch of the image the rows of some filters, each times its derivative.
 template <class T>
 void accumulate_filter_back(const Filters<T>& f, long count, const long* chosen, const T* by, const T* weight, T* patch) {
   const long row = f.c.width * f.c.inputs, wide = f.vectors * WIDTH;
-  for (long k = 0; k < f.c.kernel; k++)
-    for (long v = 0; v < f.vectors; v += 8) {
-      const T* source = weight + k * wide + v * WIDTH;
-      T* target = patch + k * row + v * WIDTH;
-      switch (f.vectors - v) {
-        case 1: accumulate<T, 1, 1>(count, chosen, by, source, 0, target, 0); break;
-        case 2: accumulate<T, 1, 2>(count, chosen, by, source, 0, target, 0); break;
-        case 3: accumulate<T, 1, 3>(count, chosen, by, source, 0, target, 0); break;
-        case 4: accumulate<T, 1, 4>(count, chosen, by, source, 0, target, 0); break;
-        case 5: accumulate<T, 1, 5>(count, chosen, by, source, 0, target, 0); break;
-        case 6: accumulate<T, 1, 6>(count, chosen, by, source, 0, target, 0); break;
-        case 7: accumulate<T, 1, 7>(count, chosen, by, source, 0, target, 0); break;
-        default: accumulate<T, 1, 8>(count, chosen, by, source, 0, target, 0);
-      }
-    }
+  for (long k = 0; k < f.c.kernel; k++) accumulate_row(f.vectors, count, chosen, by, weight + k * wide, patch + k * row);
 }
 
 // Filters [outputs][kernel][run] of a group as [kernel * run][blocks * WIDTH], the missing channels zero.
