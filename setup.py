@@ -14,7 +14,8 @@ FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-Wno-psa
 FILES = {f"{NATIVE}/engine.cpp": [], f"{NATIVE}/portable.cpp": []}
 if platform.machine() in ("x86_64", "AMD64"):
     FILES[f"{NATIVE}/avx2.cpp"] = ["-mavx2", "-mfma"]
-    FILES[f"{NATIVE}/avx512.cpp"] = ["-mavx512f", "-mavx512vl", "-mavx512dq", "-mfma"]
+    # GCC 12 warns of what its own header for AVX-512 leaves undefined on purpose
+    FILES[f"{NATIVE}/avx512.cpp"] = ["-mavx512f", "-mavx512vl", "-mavx512dq", "-mfma", "-Wno-maybe-uninitialized"]
 
 
 class BuildNative(build_ext):
@@ -37,7 +38,7 @@ setup(
         Extension(
             "learner_collusion.training._native",
             sources=list(FILES),
-            depends=[f"{NATIVE}/{header}.h" for header in ("engine", "kernel", "block", "product", "convolution")],
+            depends=[f"{NATIVE}/{header}.h" for header in ("engine", "kernel", "layers", "block", "product", "convolution")],
             language="c++",
             optional=True,
         )

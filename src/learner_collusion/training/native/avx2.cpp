@@ -2,6 +2,5 @@
 #define SET avx2
 #define WIDTH 8
 #define TILE_ROWS 4
-#define TILE_COLUMNS 3
 #include "kernel.h"
 #include "convolution.h"

@@ -2,6 +2,5 @@
 #define SET avx512
 #define WIDTH 16
 #define TILE_ROWS 8
-#define TILE_COLUMNS 3
 #include "kernel.h"
 #include "convolution.h"

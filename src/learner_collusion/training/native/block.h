@@ -26,10 +26,11 @@ struct Shape {
 template <class T>
 struct Block {
   int lanes, group, first, used;  // the first learner; how many lanes hold one
-  T *parameters, *gradient, *mean, *square;  // the same for all rows of a group
-  T* weights;                // w_j of each of the lanes, 0 for lanes without a learner
-  T* input;                  // [group of rows][feature][WIDTH], where a group is more than one row
-  T *activations, *deltas;  // [layer][group of rows][unit][WIDTH]; two layers' worth of deltas
+  long count;                     // of the parameters of all lanes, filled up with zeros to pairs of vectors
+  T *parameters, *gradient, *mean, *square;  // [parameter][lane]; the gradient first [parameter][WIDTH]
+  T* weights;                     // w_j of each of the lanes, 0 for lanes without a learner
+  T* input;                       // [group of rows][feature][WIDTH], where a group is more than one row
+  T *activations, *deltas;        // [layer][group of rows][unit][WIDTH]; two layers' worth of deltas
   long groups(long rows) const { return (rows + group - 1) / group; }
 };
 

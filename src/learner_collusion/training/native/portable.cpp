@@ -2,6 +2,5 @@
 #define SET portable
 #define WIDTH 4
 #define TILE_ROWS 4
-#define TILE_COLUMNS 3
 #include "kernel.h"
 #include "convolution.h"
