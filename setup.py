@@ -38,7 +38,9 @@ setup(
         Extension(
             "learner_collusion.training._native",
             sources=list(FILES),
-            depends=[f"{NATIVE}/{header}.h" for header in ("engine", "kernel", "layers", "block", "product", "convolution")],
+            depends=[
+                f"{NATIVE}/{header}.h" for header in ("engine", "kernel", "layers", "block", "product", "convolution")
+            ],
             language="c++",
             optional=True,
         )
