@@ -10,7 +10,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 NATIVE = "src/learner_collusion/training/native"
-FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi", "-pthread"]
+FLAGS = ["-std=c++17", "-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi", "-pthread"]
 FILES = {f"{NATIVE}/engine.cpp": [], f"{NATIVE}/portable.cpp": []}
 if platform.machine() in ("x86_64", "AMD64"):
     FILES[f"{NATIVE}/avx2.cpp"] = ["-mavx2", "-mfma"]
