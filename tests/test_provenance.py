@@ -36,7 +36,7 @@ STAGES = ("datasets.sources", "datasets.tabular", "tuning", "tabular", "evaluati
     [
         ("figures/style.py", "BLUE, VERMILION", "GREY, VERMILION", {"figures.tabular"}),
         ("training/mlp.py", "1 / np.sqrt(inputs)", "2 / np.sqrt(inputs)", {"datasets.tabular", "tuning", "tabular", "evaluation"}),
-        ("training/native/kernel.h", "(T)0.999 * square[p]", "(T)0.99 * square[p]", {"tuning", "tabular", "evaluation"}),
+        ("training/native/kernel.h", "(T)0.999 * square[p + i]", "(T)0.99 * square[p + i]", {"tuning", "tabular", "evaluation"}),
         ("diagnostics.py", "1e-9", "1e-8", {"evaluation"}),
         ("decomposition.py", '"""Decompose the loss', '"""Take apart the loss', set()),
         ("training/native/kernel.h", "// Adam (Kingma", "// The optimiser (Kingma", set()),
