@@ -45,7 +45,7 @@ test: setup lint
 lint: setup
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/snakefmt --check Snakefile workflow/rules 2>&1 | tail -n 1; exit $${PIPESTATUS[0]}
+	@$(BIN)/snakefmt --check --format-shell Snakefile workflow/rules 2>&1 | tail -n 1; exit $${PIPESTATUS[0]}
 	@$(BIN)/snakemake --lint
 
 gallery: setup
