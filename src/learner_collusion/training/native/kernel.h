@@ -185,6 +185,11 @@ struct Ensemble {
     }
   }
 
+  void predict(const T* from, long rows) {
+    memcpy(x, from, sizeof(T) * rows * shape.features);
+    predict(rows);
+  }
+
   // Derivatives of (1 - beta) ERR-bar + beta ERR (Eq. 2) by all parameters, after predict(rows).
   void differentiate(const T* y, long rows, T beta) {
     for (int j = 0; j < blocks; j++) {
@@ -234,8 +239,7 @@ void train_(const Training<T>& task) {
     }
     for (long start = 0; start < task.validation_rows; start += task.batch) {
       const long left = task.validation_rows - start, rows = left < task.batch ? left : task.batch;
-      memcpy(ensemble.x, task.validation_x + start * features, sizeof(T) * rows * features);
-      ensemble.predict(rows);
+      ensemble.predict(task.validation_x + start * features, rows);
       ensemble.measure(task.validation_y + start, rows, &record[2], &record[3], &record[4]);
     }
     record[0] /= task.rows;
@@ -262,8 +266,7 @@ template <class T>
 void gradient_(const Network<T>& net, const T* parameters, const T* x, const T* y, long rows, T beta, T* gradient) {
   Ensemble<T> ensemble(net, rows);
   ensemble.load(parameters);
-  memcpy(ensemble.x, x, sizeof(T) * rows * net.features);
-  ensemble.predict(rows);
+  ensemble.predict(x, rows);
   ensemble.differentiate(y, rows, beta);
   ensemble.store(gradient, true);
 }
@@ -278,8 +281,7 @@ void predict(const Network<float>& net, const float* parameters, const float* x,
   ensemble.load(parameters);
   for (long start = 0; start < rows; start += batch) {
     const long count = rows - start < batch ? rows - start : batch;
-    memcpy(ensemble.x, x + start * net.features, sizeof(float) * count * net.features);
-    ensemble.predict(count);
+    ensemble.predict(x + start * net.features, count);
     for (int j = 0; j < ensemble.blocks; j++) {
       const Block<float>& b = ensemble.block[j];
       for (long i = 0; i < count; i++)
