@@ -1,5 +1,7 @@
 """The image models: their sizes, shapes, and the stem that learners share."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -26,11 +28,12 @@ def test_parameters_are_those_of_the_official_architectures(model, options, para
     assert count(learner(model, 10, **options)) == parameters
 
 
+@pytest.mark.parametrize("width", [0.25, 0.0625])
 @pytest.mark.parametrize("model", MODELS)
-def test_an_ensemble_is_its_learners_side_by_side(model):
-    """The one convolution of all stems gives what each learner gives alone."""
+def test_an_ensemble_is_its_learners_side_by_side(model, width):
+    """What is one call for all learners (the stems; with few channels most layers) gives what each learner gives alone."""
     torch.manual_seed(0)
-    whole = ensemble(model, 3, 7, width=0.25).double().eval()
+    whole = ensemble(model, 3, 7, width=width).double().eval()
     x = torch.randn(4, 3, 32, 32, dtype=torch.float64)
     scores = whole(x)
     assert scores.shape == (4, 3, 7)
@@ -38,10 +41,11 @@ def test_an_ensemble_is_its_learners_side_by_side(model):
     assert not torch.allclose(scores[:, 0], scores[:, 1])  # initial weights of their own
 
 
+@pytest.mark.parametrize("width", [0.125, 0.0625])
 @pytest.mark.parametrize("model", MODELS)
-def test_gradients_are_those_of_the_learners_alone(model):
+def test_gradients_are_those_of_the_learners_alone(model, width):
     torch.manual_seed(0)
-    whole = ensemble(model, 2, 5, width=0.125).double().eval()
+    whole = ensemble(model, 2, 5, width=width).double().eval()
     x = torch.randn(3, 3, 32, 32, dtype=torch.float64)
     whole(x).square().sum().backward()
     shared = [p.grad.clone() for p in whole.parameters()]
@@ -49,6 +53,22 @@ def test_gradients_are_those_of_the_learners_alone(model):
     torch.stack([member(x) for member in whole.members], 1).square().sum().backward()
     for one, other in zip(shared, whole.parameters(), strict=True):
         torch.testing.assert_close(one, other.grad)
+
+
+def test_in_training_learners_with_few_channels_keep_statistics_of_their_own():
+    torch.manual_seed(0)
+    whole = ensemble("resnet18", 3, 5, width=0.0625).double().train()
+    alone = copy.deepcopy(whole)
+    for _ in range(2):
+        x = torch.randn(8, 3, 32, 32, dtype=torch.float64)
+        scores = whole(x), torch.stack([member(x) for member in alone.members], 1)
+        torch.testing.assert_close(*scores)
+    for one in scores:
+        one.square().sum().backward()
+    for one, other in zip(whole.parameters(), alone.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad)
+    for (name, one), other in zip(whole.named_buffers(), alone.buffers(), strict=True):
+        torch.testing.assert_close(one, other, msg=name)
 
 
 def test_training_mode_drops_channels_of_each_learner_by_itself():
