@@ -73,3 +73,14 @@ def test_note_names_every_difference(config):
     small["tabular"]["tuning"]["iterations"] = 3
     note = configuration.note(small, config, "tabular")
     assert note == "Fidelity 'ci', not the paper's: runs 2 instead of 10; iterations 3 instead of 20."
+
+
+def test_a_protocol_may_take_a_subset_of_its_own(config):
+    small = copy.deepcopy(config) | {"fidelity": "ci"}
+    small["images"]["subset"] = {"train": 3000, "test": None}
+    small["images"]["protocols"]["cnn"]["subset"] = {"train": 500, "test": None}
+    configuration.check(small, SCHEMA)
+    assert configuration.image_protocol(small, "sgd")["subset"] == small["images"]["subset"]
+    assert configuration.note(small, config, "images.cnn") == "Fidelity 'ci', not the paper's: train 500 instead of all."
+    both = configuration.note(small, config, "images.practical", "images.cnn")
+    assert both == "Fidelity 'ci', not the paper's: sgd: train 3000 instead of all; cnn: train 500 instead of all."

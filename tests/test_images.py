@@ -19,12 +19,12 @@ def settings(config) -> dict:
         "batch_size": 32,
         "width": 0.5,
         "learning_rate": 0.02,
+        "subset": {"train": 200, "test": 50},
     }
     dataset = {key: known[key] for key in ("classes", "mean", "std")}
     return {
         "seed": 0,
         "protocol": protocol,
-        "subset": {"train": 200, "test": 50},
         "precision": "fp32",
         "dataset": dataset,
     }
@@ -88,6 +88,6 @@ def test_a_subset_is_the_same_for_every_cell(settings):
     for other in ({"beta": 0.0}, {"run": 3}, {"model": "vgg"}):
         np.testing.assert_array_equal(chosen, images._subset(array, "train_y", CELL | other, settings))
     assert len(np.unique(chosen)) == 200
-    whole = settings | {"subset": {"train": None, "test": 5000}}
+    whole = settings | {"protocol": settings["protocol"] | {"subset": {"train": None, "test": 5000}}}
     assert images._subset(array, "train_x", CELL, whole) is array
     assert images._subset(array, "test_x", CELL, whole) is array

@@ -100,11 +100,8 @@ def differences(config: dict, paper: dict, *parts: str) -> list[str]:
     several = sum(part.startswith("images.") for part in parts) > 1
     found = []
     for path in dict.fromkeys(path for part in parts for path in _paths(config, part)):
-        ours, theirs = config, paper
-        for key in path.split("."):
-            ours, theirs = ours[key], theirs[key]
         name = path.split(".")[-1]
-        own = _compare(name, ours, theirs)
+        own = _compare(name, _at(config, path), _at(paper, path))
         if several and own and path.startswith(("images.protocols", "images.experiments")):
             own = [f"{name}: {', '.join(own)}"]
         found += own
@@ -117,7 +114,21 @@ def _paths(config: dict, part: str) -> list[str]:
         return _PARTS[part]
     experiment = part.split(".")[1]
     protocol = config["images"]["experiments"][experiment]["protocol"]
-    return ["images.subset", f"images.protocols.{protocol}", f"images.experiments.{experiment}"]
+    return [f"images.protocols.{protocol}", f"images.experiments.{experiment}"]
+
+
+def _at(config: dict, path: str):
+    if path.startswith("images.protocols."):
+        return image_protocol(config, path.removeprefix("images.protocols."))
+    for key in path.split("."):
+        config = config[key]
+    return config
+
+
+def image_protocol(config: dict, name: str) -> dict:
+    """How the cells of a protocol are trained, with the `subset` of the images that it takes: all protocols' unless it
+    has one of its own."""
+    return {"subset": config["images"]["subset"]} | config["images"]["protocols"][name]
 
 
 def _compare(name: str, ours, theirs) -> list[str]:

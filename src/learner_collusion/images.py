@@ -43,7 +43,7 @@ def train_cell(
 
 def _subset(array: np.ndarray, name: str, cell: dict, settings: dict) -> np.ndarray:
     """A random part of the training or the test images, the same for every cell; all of them at the paper's settings."""
-    count = settings["subset"][name.split("_")[0]]
+    count = settings["protocol"]["subset"][name.split("_")[0]]
     if count is None or count >= len(array):
         return array
     order = generator(settings["seed"], cell["dataset"], name.split("_")[0], "subset").permutation(len(array))

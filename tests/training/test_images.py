@@ -222,7 +222,8 @@ def test_interrupted_anywhere_ends_the_same(digits, protocol, tmp_path, monkeypa
 
 
 def command(npz, protocol, folder, beta=0.5):
-    settings = {"seed": 0, "protocol": protocol, "subset": {"train": 400, "test": 100}, "precision": "fp32"}
+    protocol = protocol | {"subset": {"train": 400, "test": 100}}
+    settings = {"seed": 0, "protocol": protocol, "precision": "fp32"}
     settings["dataset"] = {"classes": 10, "mean": [77.9] * 3, "std": [95.9] * 3}
     return [sys.executable, "-m", "learner_collusion", "train-cell", "--images", str(npz), "--cell",
             json.dumps(CELL | {"beta": beta}), "--settings", json.dumps(settings), "--checkpoint-minutes", "0",

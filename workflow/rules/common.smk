@@ -201,8 +201,7 @@ def cell_settings(wildcards):
     known = IMAGES["datasets"][wildcards.images]
     settings = {
         "seed": CONFIG["seed"],
-        "protocol": IMAGES["protocols"][wildcards.protocol],
-        "subset": IMAGES["subset"],
+        "protocol": configuration.image_protocol(CONFIG, wildcards.protocol),
     }
     settings |= {"precision": IMAGES["hardware"]["precision"]}
     return as_json(
