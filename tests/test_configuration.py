@@ -81,6 +81,8 @@ def test_a_protocol_may_take_a_subset_of_its_own(config):
     small["images"]["protocols"]["cnn"]["subset"] = {"train": 500, "test": None}
     configuration.check(small, SCHEMA)
     assert configuration.image_protocol(small, "sgd")["subset"] == small["images"]["subset"]
-    assert configuration.note(small, config, "images.cnn") == "Fidelity 'ci', not the paper's: train 500 instead of all."
+    assert (
+        configuration.note(small, config, "images.cnn") == "Fidelity 'ci', not the paper's: train 500 instead of all."
+    )
     both = configuration.note(small, config, "images.practical", "images.cnn")
     assert both == "Fidelity 'ci', not the paper's: sgd: train 3000 instead of all; cnn: train 500 instead of all."
