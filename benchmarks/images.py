@@ -67,15 +67,15 @@ def augmentation(device: torch.device, rounds: int, count: int = 1024, batch: in
     return {"microseconds": {k: 1e6 * s / count for k, s in found["seconds"].items()}, "ratio": found["ratio"]}
 
 
-def step(model: str, device: torch.device, rounds: int, batch: int) -> dict:
-    """One training step of five learners at the paper's width."""
+def step(model: str, device: torch.device, rounds: int, batch: int, width: float = 1) -> dict:
+    """One training step of five learners; at width 1 they are the paper's."""
     random = torch.Generator().manual_seed(0)
     x = torch.randn(batch, 3, 32, 32, generator=random).to(device)
     y = torch.randint(0, 10, (batch,), generator=random).to(device)
     ways = {}
     for name in ("official", "ours"):
         torch.manual_seed(0)
-        net = ensemble(model, LEARNERS, 10).to(device)
+        net = ensemble(model, LEARNERS, 10, width).to(device)
         images = x
         if name == "ours":
             net, images = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
@@ -118,6 +118,7 @@ def measure(device: str = "cpu", rounds: int = 5, batch: int = 32) -> dict:
         "device": device if device == "cpu" else torch.cuda.get_device_name(),
         "augmentation": augmentation(place, rounds),
         "resnet18": step("resnet18", place, min(rounds, 3), batch),
+        "resnet18_narrow": step("resnet18", place, rounds, 32, width=1 / 16),
         "cnn": step("cnn", place, rounds, 128),
     }
 

@@ -14,7 +14,7 @@ SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
 
 def overlay(base, top):
     for key, value in top.items():
-        base[key] = overlay(base[key], value) if isinstance(value, dict) else value
+        base[key] = overlay(base.get(key) or {}, value) if isinstance(value, dict) else value
     return base
 
 
@@ -48,16 +48,10 @@ def test_mistakes_are_told_in_one_sentence(config, top, words):
     wrong = copy.deepcopy(config)
     for key in top:
         wrong.setdefault(key, {})
-    wrong = overlay_loose(wrong, top)
+    wrong = overlay(wrong, top)
     with pytest.raises(UserError, match=words) as caught:
         configuration.check(wrong, SCHEMA)
     assert "\n" not in str(caught.value)
-
-
-def overlay_loose(base, top):
-    for key, value in top.items():
-        base[key] = overlay_loose(base.get(key) or {}, value) if isinstance(value, dict) else value
-    return base
 
 
 def test_a_missing_key(config):
@@ -79,7 +73,11 @@ def test_a_protocol_may_take_a_subset_of_its_own(config):
     small = copy.deepcopy(config) | {"fidelity": "ci"}
     small["images"]["subset"] = {"train": 3000, "test": None}
     small["images"]["protocols"]["cnn"]["subset"] = {"train": 500, "test": None}
+    small["images"]["protocols"]["vgg"]["augmentation"]["flip"] = False
     configuration.check(small, SCHEMA)
+    assert configuration.note(small, config, "images.vgg").endswith(
+        " train 3000 instead of all; flip off instead of on."
+    )
     assert configuration.image_protocol(small, "sgd")["subset"] == small["images"]["subset"]
     assert (
         configuration.note(small, config, "images.cnn") == "Fidelity 'ci', not the paper's: train 500 instead of all."

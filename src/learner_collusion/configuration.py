@@ -140,6 +140,8 @@ def _compare(name: str, ours, theirs) -> list[str]:
     def show(value) -> str:
         if value is None:
             return "all" if name in ("train", "test") else "none"
+        if isinstance(value, bool):
+            return "on" if value else "off"
         return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
     return [f"{name.replace('_', ' ')} {show(ours)} instead of {show(theirs)}"]

@@ -169,7 +169,7 @@ def _epoch_panels(path: str, settings: dict, note: str, pdf: str, rows: list[tup
                 figure.line(axes, _epochs(values), values, name, cell, colour, **options)
         figure.axes[-1, column].set_xlabel("Epoch")
     figure.axes[0, 0].legend()
-    figure.save(note, pdf, "Train: running over the epoch's augmented batches, in training mode.")
+    figure.save(note, pdf, "Train: running over the epoch's batches, in training mode.")
 
 
 def dropout(path: str, settings: dict, note: str, pdf: str) -> None:
