@@ -55,4 +55,5 @@ def test_the_numbers_are_the_measured_ones():
     assert f"**{results['sweep']['wall'] / 60:.1f} minutes**" in text
     assert f"{results['images']['augmentation']['ratio']:.1f} times faster than the official code's" in text
     assert f"CNN ensemble trains {results['images']['cnn']['ratio']:.1f} times faster" in text
+    assert f"a step is {results['images']['resnet18_narrow']['ratio']:.1f} times faster" in " ".join(text.split())
     assert f"**{results['sweep']['loop']['hours']:.1f} hours**" in text
