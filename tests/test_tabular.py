@@ -93,7 +93,8 @@ def test_several_runs_in_one_call_are_each_alone(diabetes, settings, tmp_path, e
 
 @exact
 def test_killed_halfway_and_run_again(diabetes, settings, tmp_path):
-    settings["training"] = settings["training"] | {"max_epochs": 4000, "patience": 4000}
+    # several seconds of training, so that it is not done when it is killed: 4,000 epochs take half a second
+    settings["training"] = settings["training"] | {"max_epochs": 20000, "patience": 20000}
     whole = sweep(diabetes, settings, tmp_path / "whole")
     folder = tmp_path / "killed"
     folder.mkdir()
