@@ -125,10 +125,8 @@ def _images(results: dict) -> str:
             f"| step of 5 learners, {title}, {row['batch']} images, ms | {times['official']:.0f} | {times['ours']:.0f} "
         )
         text += f"| {row['ratio']:.2f} |\n"
-    text += (
-        "\nA ResNet's step is all convolutions, by the same library either way; a narrow one's (the `laptop` and `ci` "
-    )
-    return text + "presets) has layers so small that one call for all learners pays.\n"
+    text += "\nA ResNet's step is all convolutions, by the same library either way; a narrow one's (the `laptop` and `ci` presets) "
+    return text + "has layers so small that one call for all learners pays.\n"
 
 
 def _plot(results: dict, path: Path) -> None:

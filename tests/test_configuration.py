@@ -45,10 +45,7 @@ def test_presets_use_known_keys(config, preset):
     ],
 )
 def test_mistakes_are_told_in_one_sentence(config, top, words):
-    wrong = copy.deepcopy(config)
-    for key in top:
-        wrong.setdefault(key, {})
-    wrong = overlay(wrong, top)
+    wrong = overlay(copy.deepcopy(config), top)
     with pytest.raises(UserError, match=words) as caught:
         configuration.check(wrong, SCHEMA)
     assert "\n" not in str(caught.value)

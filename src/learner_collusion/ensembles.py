@@ -88,8 +88,8 @@ def _side_by_side(layers: list[nn.Module], x: Tensor, shared: bool = False, pool
 def _normalise(x: Tensor, layers: list[nn.BatchNorm2d]) -> Tensor:
     """Batch normalisation of all learners; each keeps its own running statistics."""
     one = layers[0]
-    mean, var = (torch.cat([getattr(layer, name) for layer in layers]) for name in ("running_mean", "running_var"))
-    weight, bias = (torch.cat([getattr(layer, name) for layer in layers]) for name in ("weight", "bias"))
+    names = ("running_mean", "running_var", "weight", "bias")
+    mean, var, weight, bias = (torch.cat([getattr(layer, name) for layer in layers]) for name in names)
     y = F.batch_norm(x, mean, var, weight, bias, one.training, one.momentum, one.eps)
     if one.training:
         for layer, own_mean, own_var in zip(layers, mean.chunk(len(layers)), var.chunk(len(layers)), strict=True):

@@ -199,13 +199,13 @@ def cell_of(wildcards):
 def cell_settings(wildcards):
     """The settings of a cell's training; where it runs is no part of them, so that another machine retrains nothing."""
     known = IMAGES["datasets"][wildcards.images]
-    settings = {
-        "seed": CONFIG["seed"],
-        "protocol": configuration.image_protocol(CONFIG, wildcards.protocol),
-    }
-    settings |= {"precision": IMAGES["hardware"]["precision"]}
     return as_json(
-        {**settings, "dataset": {key: known[key] for key in ("classes", "mean", "std")}}
+        {
+            "seed": CONFIG["seed"],
+            "protocol": configuration.image_protocol(CONFIG, wildcards.protocol),
+            "precision": IMAGES["hardware"]["precision"],
+            "dataset": {key: known[key] for key in ("classes", "mean", "std")},
+        }
     )
 
 
