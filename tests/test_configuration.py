@@ -81,3 +81,14 @@ def test_a_protocol_may_take_a_subset_of_its_own(config):
     )
     both = configuration.note(small, config, "images.practical", "images.cnn")
     assert both == "Fidelity 'ci', not the paper's: sgd: train 3000 instead of all; cnn: train 500 instead of all."
+
+
+def test_a_protocol_that_the_paper_does_not_have_is_compared_with_the_one_in_its_place(config):
+    own = copy.deepcopy(config) | {"fidelity": "mine"}
+    own["images"]["protocols"]["short"] = own["images"]["protocols"]["sgd"] | {"epochs": 3}
+    own["images"]["experiments"]["practical"]["protocol"] = "short"
+    configuration.check(own, SCHEMA)
+    assert configuration.differences(own, config, "images.practical") == [
+        "epochs 3 instead of 80",
+        "protocol short instead of sgd",
+    ]

@@ -99,27 +99,23 @@ def differences(config: dict, paper: dict, *parts: str) -> list[str]:
     """What `config` changes of the paper's settings in some parts of the paper, such as "runs 2 instead of 10"."""
     several = sum(part.startswith("images.") for part in parts) > 1
     found = []
-    for path in dict.fromkeys(path for part in parts for path in _paths(config, part)):
-        name = path.split(".")[-1]
-        own = _compare(name, _at(config, path), _at(paper, path))
-        if several and own and path.startswith(("images.protocols", "images.experiments")):
-            own = [f"{name}: {', '.join(own)}"]
-        found += own
+    for part in parts:
+        for (name, ours), (_, theirs) in zip(_settings(config, part), _settings(paper, part), strict=True):
+            own = _compare(name, ours, theirs)
+            found += [f"{name}: {', '.join(own)}"] if several and own and part.startswith("images.") else own
     return list(dict.fromkeys(found))
 
 
-def _paths(config: dict, part: str) -> list[str]:
-    """The keys that a part rests on; `images.<experiment>` is one experiment with its protocol."""
+def _settings(config: dict, part: str) -> list[tuple[str, object]]:
+    """What a part rests on, each with its name; `images.<experiment>` is one experiment with its protocol."""
     if not part.startswith("images."):
-        return _PARTS[part]
-    experiment = part.split(".")[1]
-    protocol = config["images"]["experiments"][experiment]["protocol"]
-    return [f"images.protocols.{protocol}", f"images.experiments.{experiment}"]
+        return [(path.split(".")[-1], _at(config, path)) for path in _PARTS[part]]
+    name = part.removeprefix("images.")
+    experiment = config["images"]["experiments"][name]
+    return [(experiment["protocol"], image_protocol(config, experiment["protocol"])), (name, experiment)]
 
 
 def _at(config: dict, path: str):
-    if path.startswith("images.protocols."):
-        return image_protocol(config, path.removeprefix("images.protocols."))
     for key in path.split("."):
         config = config[key]
     return config
