@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-SOURCES := $(wildcard src/learner_collusion/training/native/*)
+SOURCES := $(wildcard src/learner_collusion/native/*.cpp src/learner_collusion/native/*.h)
 
 .PHONY: help setup demo test lint reproduce gallery bench clean
 
@@ -56,4 +56,4 @@ bench: setup
 	@$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf .venv runs build src/*.egg-info src/learner_collusion/training/_native*.so
+	rm -rf .venv runs build src/*.egg-info src/learner_collusion/native/_native*.so

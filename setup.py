@@ -9,7 +9,7 @@ import platform
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-NATIVE = "src/learner_collusion/training/native"
+NATIVE = "src/learner_collusion/native"
 FLAGS = ["-std=c++17", "-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi", "-pthread"]
 FILES = {f"{NATIVE}/engine.cpp": [], f"{NATIVE}/portable.cpp": []}
 if platform.machine() in ("x86_64", "AMD64"):
@@ -36,7 +36,7 @@ setup(
     cmdclass={"build_ext": BuildNative},
     ext_modules=[
         Extension(
-            "learner_collusion.training._native",
+            "learner_collusion.native._native",
             sources=list(FILES),
             depends=[
                 f"{NATIVE}/{header}.h" for header in ("engine", "kernel", "layers", "block", "product", "convolution")

@@ -35,7 +35,7 @@ def machine() -> dict:
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), name)
-    from learner_collusion.training import native_engine
+    from learner_collusion import native
 
     versions = {}
     for package in ("learner-collusion", "torch", "jax", "optax", "numpy", "scikit-optimize", "snakemake"):
@@ -46,7 +46,7 @@ def machine() -> dict:
     return {
         "processor": name,
         "cores": os.cpu_count(),
-        "instructions": native_engine.instruction_set() if native_engine.compiled() else "no native engine",
+        "instructions": native.instruction_set() if native.compiled() else "no native engine",
         "date": datetime.date.today().isoformat(),
         "python": platform.python_version(),
         **versions,

@@ -26,12 +26,12 @@ NEEDS = {"native": "numpy", "loop": "torch", "vmap": "torch", "bmm": "torch", "j
 
 def installed() -> list[str]:
     """The ways that can be measured here."""
-    from learner_collusion.training import native_engine
+    from learner_collusion import native
 
     found = [way for way, package in NEEDS.items() if importlib.util.find_spec(package)]
     if importlib.util.find_spec("optax") is None and "jax" in found:
         found.remove("jax")
-    return [way for way in found if way != "native" or native_engine.compiled() is not None]
+    return [way for way in found if way != "native" or native.compiled() is not None]
 
 
 def data(features):

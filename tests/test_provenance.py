@@ -36,10 +36,10 @@ STAGES = ("datasets.sources", "datasets.tabular", "tuning", "tabular", "evaluati
     [
         ("figures/style.py", "BLUE, VERMILION", "GREY, VERMILION", {"figures.tabular"}),
         ("training/mlp.py", "1 / np.sqrt(inputs)", "2 / np.sqrt(inputs)", {"datasets.tabular", "tuning", "tabular", "evaluation"}),
-        ("training/native/kernel.h", "(T)0.999 * square[p + i]", "(T)0.99 * square[p + i]", {"tuning", "tabular", "evaluation"}),
+        ("native/kernel.h", "(T)0.999 * square[p + i]", "(T)0.99 * square[p + i]", {"tuning", "tabular", "evaluation"}),
         ("diagnostics.py", "1e-9", "1e-8", {"evaluation"}),
         ("decomposition.py", '"""Decompose the loss', '"""Take apart the loss', set()),
-        ("training/native/kernel.h", "// Adam (Kingma", "// The optimiser (Kingma", set()),
+        ("native/kernel.h", "// Adam (Kingma", "// The optimiser (Kingma", set()),
         ("tuning.py", "# What a trial counts as", "# A trial counts as", set()),
         ("cli.py", "argparse.ArgumentParser(prog", "argparse.ArgumentParser( prog", set()),
     ],

@@ -11,13 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learner_collusion import records, tabular
+from learner_collusion import native, records, tabular
 from learner_collusion.errors import UserError
-from learner_collusion.training import native_engine
 
 BEST = {"learning_rate": 0.01, "batch_size": 16, "weight_decay": 0.001, "learners": 6, "hidden": 10, "layers": 2}
 NAMES = ("history.parquet", "predictions.parquet")
-exact = pytest.mark.skipif(native_engine.compiled() is None, reason="exactness is the native engine's; no C++ compiler")
+exact = pytest.mark.skipif(native.compiled() is None, reason="exactness is the native engine's; no C++ compiler")
 
 
 def sweep(diabetes, settings, folder, threads=1):

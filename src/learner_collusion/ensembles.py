@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .errors import UserError
-from .training.convolution import pooled_convolution
+from .native.convolution import pooled_convolution
 
 MODELS = ("resnet18", "resnet34", "cnn", "vgg")
 

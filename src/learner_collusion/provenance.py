@@ -25,8 +25,8 @@ def fingerprint(*modules: str) -> str:
     digest = hashlib.sha256()
     for module in sorted(seen):
         digest.update(f"{module}\n{_meaning(module)}\n".encode())
-    if "training.native_engine" in seen:
-        for source in sorted((PACKAGE / "training" / "native").iterdir()):
+    if "native" in seen:
+        for source in sorted(path for path in (PACKAGE / "native").iterdir() if path.suffix in (".cpp", ".h")):
             text = re.sub(r"//[^\n]*|/\*.*?\*/", "", source.read_text(encoding="utf-8"), flags=re.S)
             digest.update(" ".join(text.split()).encode())
     return digest.hexdigest()[:12]

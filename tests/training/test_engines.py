@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from learner_collusion import AugmentedLoss
+from learner_collusion import native as library
 from learner_collusion.errors import UserError
 from learner_collusion.training import native_engine
 from learner_collusion.training.mlp import Network, Settings, Split, epoch_orders, initial_parameters
 from learner_collusion.training.sweep import predict, train_sweep
 
-native = pytest.mark.skipif(native_engine.compiled() is None, reason="the native engine was not built: no C++ compiler")
+native = pytest.mark.skipif(library.compiled() is None, reason="the native engine was not built: no C++ compiler")
 ENGINES = [pytest.param("native", marks=native), "torch"]
 BETAS = [round(0.1 * i, 1) for i in range(11)]
 
@@ -258,7 +259,7 @@ def test_the_native_engine_needs_no_torch():
 def test_without_the_library_torch_takes_over(monkeypatch):
     from learner_collusion.training import sweep
 
-    monkeypatch.setattr(native_engine, "compiled", lambda: None)
+    monkeypatch.setattr(library, "compiled", lambda: None)
     assert sweep.choose_engine("auto") == "torch"
     with pytest.raises(UserError, match="install a C\\+\\+ compiler"):
         sweep.choose_engine("native")

@@ -21,8 +21,9 @@ from ..decomposition import Decomposition, decompose, ensemble_and_learner_error
 from ..ensembles import ensemble
 from ..errors import UserError
 from ..files import replacing
+from ..native import convolution
 from ..seeds import generator
-from . import augment, convolution
+from . import augment
 
 SPLITS = ("train", "validation", "test")
 SUMS = ("err", "err_bar", "div", "accuracy")  # then the accuracy of each learner

@@ -1,20 +1,11 @@
-"""The native CPU engine: ctypes bindings of native/*.cpp, which `pip install` compiles where there is a compiler.
-
-ctypes releases the GIL while the library runs. For tests and measurements: set LEARNER_COLLUSION_ISA to portable or avx2
-to use less than the machine has, LEARNER_COLLUSION_NATIVE to use another build of the library.
-"""
+"""The native CPU engine: training, predictions and gradients of tabular ensembles by the native library."""
 
 import ctypes
-import functools
-import importlib.machinery
-import os
-from pathlib import Path
 
 import numpy as np
 
+from ..native import compiled, wanted
 from .mlp import HISTORY_COLUMNS, Network, Sweep, Trained
-
-_INSTRUCTION_SETS = {"auto": 0, "portable": 1, "avx2": 2, "avx512": 3}
 
 
 def _network_type(real):
@@ -37,31 +28,6 @@ class _Training(ctypes.Structure):
         *((n, ctypes.c_void_p) for n in ("x", "y", "validation_x", "validation_y", "orders", "initial")),
         *((n, ctypes.c_void_p) for n in ("best", "last", "history", "outcome")),
     ]
-
-
-@functools.cache
-def compiled() -> ctypes.CDLL | None:
-    """The compiled engine, or None where the package was installed without a compiler."""
-    if own := os.environ.get("LEARNER_COLLUSION_NATIVE"):
-        return ctypes.CDLL(own)
-    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
-        path = Path(__file__).with_name("_native" + suffix)
-        if path.exists():
-            return ctypes.CDLL(str(path))
-    return None
-
-
-def instruction_set() -> str:
-    """What the engine runs on here: portable, avx2 or avx512."""
-    best = compiled().collusion_instruction_set()
-    return next(name for name, number in _INSTRUCTION_SETS.items() if number == min(best, wanted() or best))
-
-
-def wanted() -> int:
-    name = os.environ.get("LEARNER_COLLUSION_ISA", "auto")
-    if name not in _INSTRUCTION_SETS:
-        raise ValueError(f"LEARNER_COLLUSION_ISA is {name!r}: set it to one of {', '.join(_INSTRUCTION_SETS)}.")
-    return _INSTRUCTION_SETS[name]
 
 
 def _network(network: Network, weights: np.ndarray):

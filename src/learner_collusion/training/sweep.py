@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import native
 from ..errors import UserError
 from . import native_engine
 from .mlp import Network, Settings, Split, Sweep, Trained
@@ -17,7 +18,7 @@ def choose_engine(engine: str = "auto", device: str = "cpu") -> str:
         raise UserError("The native engine runs on the CPU: set device to cpu, or engine to torch.")
     if engine == "torch" or device != "cpu":
         return "torch"
-    if native_engine.compiled() is None:
+    if native.compiled() is None:
         if engine == "native":
             raise UserError(
                 "The native engine was not built: install a C++ compiler and reinstall, or set engine: torch."

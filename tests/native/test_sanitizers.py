@@ -9,7 +9,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-NATIVE = ROOT / "src/learner_collusion/training/native"
+NATIVE = ROOT / "src/learner_collusion/native"
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")
@@ -48,7 +48,7 @@ def test_sanitizers_are_silent(tmp_path):
         "ASAN_OPTIONS": "detect_leaks=0",  # the interpreter itself leaks at exit
         "LEARNER_COLLUSION_NATIVE": str(library),
     }
-    files = ("tests/training/test_engines.py", "tests/training/test_convolution.py")
+    files = ("tests/training/test_engines.py", "tests/native/test_convolution.py")
     command = [sys.executable, "-m", "pytest", "-s", "-p", "no:xdist", *files, "-k", "native"]
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     output = result.stdout + result.stderr

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .native_engine import compiled, wanted
+from . import compiled, wanted
 
 _SIZES = ("count", "height", "width", "inputs", "groups", "outputs", "kernel")
 _POINTERS = ("x", "weight", "bias", "y", "place", "y_gradient", "x_gradient")
