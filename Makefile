@@ -1,46 +1,63 @@
 SHELL := /bin/bash
-# What one types daily. `make demo` and `make test` set everything up on their first call: a virtual environment in .venv,
-# from the lock.
+# The daily commands. The first one that needs it makes a virtual environment from the lock, which takes some minutes.
+#
+# Variables: PYTHON, the interpreter to make the environment with; VENV, its folder; those of pip, such as
+# PIP_EXTRA_INDEX_URL=<PyTorch's index of CPU wheels> for a PyTorch without CUDA.
 
-PYTHON ?= python3.11
-BIN := .venv/bin
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
-SOURCES := $(wildcard src/learner_collusion/native/*.cpp src/learner_collusion/native/*.h)
+VENV ?= .venv
+BIN := $(VENV)/bin
+export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help setup demo test lint reproduce gallery bench clean
+# The newest Python that runs and can make virtual environments; a version manager's stand-in may do neither.
+USABLE := import ensurepip, sys; sys.exit(sys.version_info < (3, 11))
+ifndef PYTHON
+PYTHON := $(shell for python in python3.13 python3.12 python3.11; do \
+    $$python -c "$(USABLE)" >/dev/null 2>&1 && { echo $$python; break; }; done)
+endif
+
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+NATIVE := $(shell find src/learner_collusion/native -name "*.cpp" -o -name "*.h")
+
+.PHONY: help setup demo test lint reproduce report gallery bench clean
 
 help:
-	@echo "make demo       the main job on a table that scikit-learn ships: figures and verdicts in minutes, no network"
+	@echo "make demo       the tabular experiments on a table that comes with scikit-learn: figures and verdicts in minutes"
 	@echo "make test       lint and all tests"
-	@echo "make reproduce  Figures 1-4 and 7-9, Table 2 and the claims on the paper's four data sets (network or mirror)"
-	@echo "make gallery    copy what make reproduce made into docs/gallery"
+	@echo "make reproduce  the tabular experiments and the theory at the paper's settings (needs the network or a mirror)"
+	@echo "make report     what make reproduce made, as one page: results/report.html"
+	@echo "make gallery    copy what make reproduce made to docs/gallery"
 	@echo "make bench      the benchmarks behind benchmarks/RESULTS.md"
-	@echo "make setup      only the set-up of .venv"
-	@echo "make clean      remove .venv and what runs of presets left in runs/ (results/ stays)"
+	@echo "make lint       check the style of the code and of the workflow"
+	@echo "make setup      only make the virtual environment"
+	@echo "make clean      remove $(VENV), build files and runs/; results/ stays"
 
-setup: .venv/complete
+setup: $(VENV)/complete
 
-# The stamp is written last, so that a set-up that was cut short is done again.
-.venv/complete: envs/requirements.lock pyproject.toml setup.py $(SOURCES)
-	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not there: install Python 3.11, or call make PYTHON=/path/to/python3.11"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "Setting up .venv; the first time takes a few minutes."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
-	@touch .venv/complete
+# The last step writes the stamp, so an interrupted set-up starts again.
+$(VENV)/complete: envs/requirements.lock envs/requirements-cuda.lock pyproject.toml setup.py $(NATIVE)
+	@test -x $(BIN)/python || "$(PYTHON)" -c "$(USABLE)" 2>/dev/null || { \
+	    echo "make: no Python 3.11, 3.12 or 3.13 with venv: install one, or call make PYTHON=/path/to/python"; exit 1; }
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@echo "Setting up $(VENV); the first time takes a few minutes."
+	@$(PIP) install -r envs/requirements.lock
+	@$(PIP) install --no-build-isolation --no-deps --editable .
+	@touch $@
 
 demo: setup
-	@$(BIN)/python -m learner_collusion.live --title "Demo: the main job on the diabetes table" \
+	@$(BIN)/learner-collusion run --title "Demo: the tabular experiments on the diabetes table" \
 	    --show runs/demo/results/figures --print runs/demo/results/claims.md \
 	    -- $(BIN)/snakemake --profile workflow/profiles/demo
 
 reproduce: setup
-	@$(BIN)/python -m learner_collusion.live --title "The tabular half of the paper" \
+	@$(BIN)/learner-collusion run --title "The tabular half of the paper" \
 	    --show results/figures --print results/claims.md \
 	    -- $(BIN)/snakemake --cores all --configfile workflow/presets/tabular.yaml
 
+report: setup
+	@$(BIN)/snakemake --cores all --configfile workflow/presets/tabular.yaml --report results/report.html
+
 test: setup lint
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/pytest -n 2
 
 lint: setup
 	@$(BIN)/ruff check --quiet .
@@ -49,11 +66,11 @@ lint: setup
 	@$(BIN)/snakemake --lint
 
 gallery: setup
-	@$(BIN)/python -m learner_collusion.gallery results docs/gallery
+	@$(BIN)/learner-collusion gallery results docs/gallery
 
 bench: setup
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/requirements-bench.lock
+	@$(PIP) install -r envs/requirements-bench.lock
 	@$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf .venv runs build src/*.egg-info src/learner_collusion/native/_native*.so
+	rm -rf $(VENV) runs build dist src/*.egg-info src/learner_collusion/native/_native*.so

@@ -3,6 +3,7 @@
 #   snakemake --cores 2                                              everything that this machine can do
 #   snakemake --cores 2 results/figures/fig2_diversity.pdf           one figure
 #   snakemake --profile slurm results/figures/fig2_diversity.pdf     the same on a cluster
+#   snakemake --list                                                 all rules, with a sentence on each
 #
 # config.yaml is the paper; workflow/presets/ hold smaller ones, workflow/profiles/ say where and how to run.
 from snakemake.utils import min_version
@@ -17,59 +18,65 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/tabular.smk"
+include: "workflow/rules/images.smk"
+include: "workflow/rules/results.smk"
+
+
+# Targets by name. `claims` is one as well: it stands in results.smk.
 
 
 rule all:
+    """Every figure, table and claim of the parts that the configuration names."""
+    default_target: True
     input:
-        expand("results/figures/{figure}.pdf", figure=FIGURES),
-        expand("results/tables/{table}.md", table=TABLE_NAMES),
+        expand("results/figures/{figure}.pdf", figure=MADE_FIGURES),
+        expand("results/tables/{table}.md", table=MADE_TABLES),
         "results/claims.md",
         "results/config.yaml",
 
 
-# The stages by name, and the way of the data through them, a file a stage.
-
-
 rule data:
+    """All data sets, fetched and prepared."""
     input:
-        expand("results/datasets/{dataset}.parquet", dataset=TABLES),
+        [prepared(dataset) for dataset in DATASETS],
 
 
 rule tune:
+    """The tuned hyper-parameters of all tables."""
     input:
-        expand("results/tabular/{dataset}/run{run}/best.json", dataset=TABLES, run=RUNS),
+        expand("results/tabular/{dataset}/best.parquet", dataset=TABULAR["datasets"]),
 
 
 rule sweep:
+    """The records of the beta sweep on all tables."""
     input:
         "results/records/tabular.parquet",
 
 
 rule figures:
+    """All figures."""
     input:
-        expand("results/figures/{figure}.pdf", figure=FIGURES),
+        expand("results/figures/{figure}.pdf", figure=MADE_FIGURES),
 
 
 rule tables:
+    """All tables."""
     input:
-        expand("results/tables/{table}.md", table=TABLE_NAMES),
+        expand("results/tables/{table}.md", table=MADE_TABLES),
 
 
 rule images:
+    """Figures, tables and claims of the image experiments alone."""
     input:
-        expand("results/figures/{figure}.pdf", figure=MADE_IMAGE_FIGURES),
-        expand("results/tables/{table}.md", table=IMAGE_TABLES),
+        expand(
+            "results/figures/{figure}.pdf",
+            figure=[f for f in MADE_FIGURES if FIGURES[f].part == "images"],
+        ),
+        expand(
+            "results/tables/{table}.md",
+            table=[t for t in TABLES if TABLES[t].part == "images"],
+        ),
         "results/claims/images.md",
         "results/config.yaml",
-
-
-include: "workflow/rules/configuration.smk"
-include: "workflow/rules/download.smk"
-include: "workflow/rules/prepare.smk"
-include: "workflow/rules/tune.smk"
-include: "workflow/rules/train.smk"
-include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/images.smk"
-include: "workflow/rules/figures.smk"
-include: "workflow/rules/tables.smk"
-include: "workflow/rules/claims.smk"

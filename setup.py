@@ -1,48 +1,76 @@
-"""Builds the native engine; everything else stands in pyproject.toml.
+"""Compiles the native library and completes the README's links; pyproject.toml holds everything else.
 
-One file an instruction set, each with its own flags: the engine picks one when it runs, so the binary also works on
-machines older than the one that built it. Without a compiler the installation goes on, and training uses PyTorch.
+One file per instruction set, each with its own flags: the library picks one when it runs, so a build also works on older
+machines than the one that made it. Without a C++ compiler the installation succeeds, and training uses PyTorch.
 """
 
+import os
 import platform
+import re
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 NATIVE = "src/learner_collusion/native"
 FLAGS = ["-std=c++17", "-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi", "-pthread"]
-FILES = {f"{NATIVE}/engine.cpp": [], f"{NATIVE}/portable.cpp": []}
+KERNELS = {"portable": []}
 if platform.machine() in ("x86_64", "AMD64"):
-    FILES[f"{NATIVE}/avx2.cpp"] = ["-mavx2", "-mfma"]
+    KERNELS["avx2"] = ["-mavx2", "-mfma"]
     # GCC 12 warns of what its own header for AVX-512 leaves undefined on purpose
-    FILES[f"{NATIVE}/avx512.cpp"] = ["-mavx512f", "-mavx512vl", "-mavx512dq", "-mfma", "-Wno-maybe-uninitialized"]
+    KERNELS["avx512"] = ["-mavx512f", "-mavx512vl", "-mavx512dq", "-mfma", "-Wno-maybe-uninitialized"]
+SOURCES = {f"{NATIVE}/machine.cpp": []}
+for part in ("engine", "convolution"):
+    SOURCES[f"{NATIVE}/{part}/{part}.cpp"] = []
+    SOURCES |= {f"{NATIVE}/{part}/{kernel}.cpp": flags for kernel, flags in KERNELS.items()}
 
 
 class BuildNative(build_ext):
-    """Compiles each file with its own flags."""
+    """Compiles each file with its own flags, as many at once as the machine has cores."""
 
     def build_extension(self, extension):
-        objects = []
-        for source, flags in FILES.items():
-            objects += self.compiler.compile(
-                [source], output_dir=self.build_temp, depends=extension.depends, extra_postargs=FLAGS + flags
+        def compiled(source: str) -> list[str]:
+            flags = FLAGS + SOURCES[source]
+            return self.compiler.compile(
+                [source], output_dir=self.build_temp, depends=extension.depends, extra_postargs=flags
             )
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            objects = [path for paths in pool.map(compiled, SOURCES) for path in paths]
         self.compiler.link_shared_object(
             objects, self.get_ext_fullpath(extension.name), extra_postargs=["-pthread"], target_lang="c++"
         )
 
 
-setup(
-    cmdclass={"build_ext": BuildNative},
-    ext_modules=[
-        Extension(
-            "learner_collusion.native._native",
-            sources=list(FILES),
-            depends=[
-                f"{NATIVE}/{header}.h" for header in ("engine", "kernel", "layers", "block", "product", "convolution")
-            ],
-            language="c++",
-            optional=True,
-        )
-    ],
-)
+def readme() -> str:
+    """README.md with absolute links to the files of the repository, so that they also work on a package index."""
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    def absolute(link: re.Match) -> str:
+        if not Path(link["path"]).exists():
+            return link[0]
+        kind = "raw" if link["image"] else "blob"
+        return f"{link['before']}({project['urls']['Repository']}/{kind}/HEAD/{link['path']}{link['rest']})"
+
+    text = Path("README.md").read_text(encoding="utf-8")
+    return re.sub(r"(?P<before>(?P<image>!\[[^\]]*)?\])\((?P<path>[^)#\s]+)(?P<rest>[^)]*)\)", absolute, text)
+
+
+# The tests read SOURCES and the README from here.
+if __name__ == "__main__":
+    setup(
+        long_description=readme(),
+        long_description_content_type="text/markdown",
+        cmdclass={"build_ext": BuildNative},
+        ext_modules=[
+            Extension(
+                "learner_collusion.native._native",
+                sources=list(SOURCES),
+                depends=[str(header) for header in sorted(Path(NATIVE).rglob("*.h"))],
+                language="c++",
+                optional=True,
+            )
+        ],
+    )

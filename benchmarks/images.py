@@ -1,9 +1,9 @@
-"""Image training against the way of the official code: augmentation, and one training step, in turns, as JSON.
+"""Image training against the official code's implementation: augmentation, and one training step, in turns, as JSON.
 
     python benchmarks/images.py [--device cpu|cuda] [--rounds N] [--batch N]
 
-On a CPU one core. The official way: Pillow transforms image by image; the learners one after the other, channels first,
-each with a stem of its own; softmax, mean and logarithm in place of log-sum-exp.
+On a CPU one core. The official code: Pillow transforms image by image; the learners one after the other, channels first,
+each with a separate stem; softmax, mean and logarithm in place of log-sum-exp.
 """
 
 import argparse
@@ -16,12 +16,14 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from learner_collusion.ensembles import Ensemble, ensemble
-from learner_collusion.training import augment
-from learner_collusion.training import images as training
+from learner_collusion import AugmentedLoss
+from learner_collusion.models.ensemble import Ensemble, ensemble
+from learner_collusion.training import augment, loop
+from learner_collusion.training.batches import Batch
+from learner_collusion.training.protocol import Augmentation, Hardware
 
 MEAN, STD, BETA, LEARNERS = (125.3, 123.0, 113.9), (63.0, 62.1, 66.7), 0.5, 5
-CELL = {"beta": BETA, "averaging": "probability", "dropped": 0.0}
+AUGMENTED = AugmentedLoss(BETA, "cross_entropy", "probability", reduction="none")
 
 
 def in_turns(ways: dict, rounds: int) -> dict:
@@ -58,7 +60,7 @@ def augmentation(device: torch.device, rounds: int, count: int = 1024, batch: in
         _wait(device)
 
     def ours():
-        drawn = augment.draw(count, {"crop_padding": 4, "flip": True, "rotation": 15}, random).to(device)
+        drawn = augment.draw(count, Augmentation(4, True, 15), random).to(device)
         for rows in torch.randperm(count, generator=random).to(device).split(batch):
             augment.normalise(augment.augment(packed[rows], drawn[rows], 4), mean, std)
         _wait(device)
@@ -68,39 +70,40 @@ def augmentation(device: torch.device, rounds: int, count: int = 1024, batch: in
 
 
 def step(model: str, device: torch.device, rounds: int, batch: int, width: float = 1) -> dict:
-    """One training step of five learners; at width 1 they are the paper's."""
+    """One training step of five learners, ours as the loop does it, with what it measures; at width 1 they are the paper's."""
     random = torch.Generator().manual_seed(0)
     x = torch.randn(batch, 3, 32, 32, generator=random).to(device)
     y = torch.randint(0, 10, (batch,), generator=random).to(device)
-    ways = {}
-    for name in ("official", "ours"):
+
+    def make(fused: bool) -> tuple[Ensemble, torch.optim.Optimizer]:
         torch.manual_seed(0)
         net = ensemble(model, LEARNERS, 10, width).to(device)
-        images = x
-        if name == "ours":
-            net, images = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
-        optimiser = torch.optim.SGD(net.parameters(), 0.01, momentum=0.9, fused=True if name == "ours" else None)
+        return net, torch.optim.SGD(net.parameters(), 0.01, momentum=0.9, fused=fused or None)
 
-        def one(net=net, images=images, optimiser=optimiser, loss=_official if name == "official" else _ours):
-            optimiser.zero_grad()
-            loss(net, images, y).backward()
-            optimiser.step()
-            _wait(device)
+    theirs, their_optimiser = make(fused=False)
+    net, optimiser = make(fused=True)
+    net = net.to(memory_format=torch.channels_last)
+    one_batch, hardware = Batch(x.to(memory_format=torch.channels_last), y, None), Hardware()
 
-        ways[name] = one
-    found = in_turns(ways, rounds)
+    def official():
+        their_optimiser.zero_grad()
+        _official(theirs, x, y).backward()
+        their_optimiser.step()
+        _wait(device)
+
+    def ours():
+        loop.step(net, optimiser, AUGMENTED, one_batch, hardware)
+        _wait(device)
+
+    found = in_turns({"official": official, "ours": ours}, rounds)
     return {"milliseconds": {k: 1e3 * s for k, s in found["seconds"].items()}, "ratio": found["ratio"], "batch": batch}
 
 
 def _official(net: Ensemble, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    scores = [member(x) for member in net.members]
+    scores = [learner(x) for learner in net.learners]
     independent = sum(F.cross_entropy(one, y) for one in scores) / LEARNERS
     joint = F.nll_loss((sum(one.softmax(1) for one in scores) / LEARNERS).log(), y)
     return (1 - BETA) * independent + BETA * joint
-
-
-def _ours(net: Ensemble, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    return training._objective(net(x), y, CELL, {"dropout_per": "batch"}, None)[0]
 
 
 def _wait(device: torch.device) -> None:

@@ -5,13 +5,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 import yaml
 from hypothesis import settings as hypothesis_settings
 
-from learner_collusion.datasets import sources, tabular
+from learner_collusion.data import sources, tabular
 
 ROOT = Path(__file__).parent.parent
 torch.set_num_threads(1)
@@ -50,7 +51,8 @@ def diabetes(tmp_path_factory, config) -> Path:
     """The prepared diabetes table: 442 real rows that scikit-learn ships."""
     folder = tmp_path_factory.mktemp("diabetes")
     sources.export_diabetes(folder / "diabetes.csv")
-    tabular.prepare(folder / "diabetes.csv", folder / "diabetes.parquet", "diabetes", config["tables"]["diabetes"])
+    table = msgspec.convert(config["tables"]["diabetes"], tabular.Table)
+    tabular.prepare(folder / "diabetes.csv", folder / "diabetes.parquet", "diabetes", table)
     return folder / "diabetes.parquet"
 
 
@@ -59,8 +61,13 @@ def settings(config) -> dict:
     """A stage's settings, small: two betas more than the ends, few trials and epochs."""
     own = {key: config["tabular"][key] for key in ("split", "preprocessing", "training", "tuning", "codependence")}
     own["training"] = own["training"] | {"max_epochs": 12}
-    own["tuning"] = own["tuning"] | {"iterations": 5, "initial": 3, "candidates": 30}
-    return own | {"seed": 0, "betas": [0, 0.5, 1], "engine": "auto", "device": "cpu"}
+    own["tuning"] = own["tuning"] | {"trials": 5, "initial_points": 3, "acquisition_points": 30}
+    return own | {"seed": 0, "runs": 1, "betas": [0, 0.5, 1], "engine": "auto", "device": "cpu"}
+
+
+def converted(kind: type, mapping: dict):
+    """A stage's settings as its dataclass; keys of other stages are left out."""
+    return msgspec.convert(mapping, kind)
 
 
 @pytest.fixture

@@ -140,7 +140,7 @@ def test_other_losses_are_finite_for_large_scores(loss):
         ({"averaging": "mean"}, "choose one of"),
         ({"averaging": "score"}, "has no meaning for squared_error"),
         ({"weights": torch.tensor([0.5, 0.6])}, "add up to 1"),
-        ({"weights": torch.tensor([1.0])}, "one entry a learner"),
+        ({"weights": torch.tensor([1.0])}, "one entry per learner"),
         ({"reduction": "sum"}, "'mean' or 'none'"),
         ({"targets": torch.zeros(3)}, "one row an example"),
         ({"loss": "cross_entropy"}, "scores for each class"),

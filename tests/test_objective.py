@@ -1,5 +1,6 @@
 """AugmentedLoss against Eq. 2, and its gradients against an independent formulation."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -31,6 +32,105 @@ def test_both_forms_of_equation_2(seed, beta, case):
 def test_gradient_by_finite_differences(seed, beta, case):
     f, y, weights = make(seed, case[0])
     torch.autograd.gradcheck(lambda x: AugmentedLoss(beta, *case, weights)(x, y), f, eps=1e-6, atol=1e-7)
+
+
+def per_example(seed: int, rows: int = 6, learners: int = 4) -> torch.Tensor:
+    """Convex weights (rows, learners), some of them 0, different in each row."""
+    random = np.random.default_rng(seed)
+    weights = random.dirichlet(np.ones(learners), rows) * (random.uniform(size=(rows, learners)) < 0.6)
+    weights[:, 0] += 1e-3  # some learner stays in each row
+    return torch.tensor(weights / weights.sum(1, keepdims=True))
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def equation_2(f: np.ndarray, y: np.ndarray, weights: np.ndarray, beta: float, loss: str, averaging: str) -> np.ndarray:
+    """(1 - beta) ERR-bar + beta ERR of each example, one example and one learner at a time, from the definitions."""
+
+    def one(output: np.ndarray, target: np.ndarray) -> float:
+        """The loss of an output: a vector for squared_error, probabilities for the others."""
+        if loss == "cross_entropy":
+            return -(target * np.log(output)).sum()
+        return ((output - target) ** 2).sum()
+
+    values = []
+    for scores, target, w in zip(f, y, weights, strict=True):
+        outputs = scores if loss == "squared_error" else softmax(scores)
+        mean = softmax((w[:, None] * scores).sum(0)) if averaging == "score" else (w[:, None] * outputs).sum(0)
+        err_bar = sum(weight * one(output, target) for weight, output in zip(w, outputs, strict=True))
+        values.append((1 - beta) * err_bar + beta * one(mean, target))
+    return np.array(values)
+
+
+@given(st.integers(0, 2**31), st.floats(0, 1), st.sampled_from(CASES))
+def test_weights_of_each_example_against_the_formula(seed, beta, case):
+    f, y, _ = make(seed, case[0])
+    weights = per_example(seed)
+    expected = equation_2(f.detach().numpy(), y.numpy(), weights.numpy(), beta, *case)
+    found = AugmentedLoss(beta, *case, reduction="none")(f, y, weights)
+    np.testing.assert_allclose(found.detach(), expected, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(AugmentedLoss(beta, *case)(f, y, weights), found.mean())
+    parts = decompose(f, y, *case, weights, reduction="none")
+    torch.testing.assert_close(found, parts.err_bar - beta * parts.div)
+
+
+@given(st.integers(0, 2**31), st.floats(0, 1), st.sampled_from(CASES))
+def test_gradient_with_weights_of_each_example(seed, beta, case):
+    f, y, _ = make(seed, case[0])
+    weights = per_example(seed)
+    torch.autograd.gradcheck(lambda x: AugmentedLoss(beta, *case)(x, y, weights), f, eps=1e-6, atol=1e-7)
+    AugmentedLoss(beta, *case)(f, y, weights).backward()
+    assert (f.grad[weights == 0] == 0).all()  # who takes no part learns nothing
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_weights_of_a_call_take_the_place_of_the_module_s(case):
+    f, y, weights = make(0, case[0])
+    other = per_example(1)[0]
+    module = AugmentedLoss(0.3, *case, weights, reduction="none")
+    assert torch.equal(module(f, y, other), AugmentedLoss(0.3, *case, other, reduction="none")(f, y))
+    assert torch.equal(module(f, y), module(f, y, weights))
+    torch.testing.assert_close(module(f, y), module(f, y, weights.expand(6, 4)))
+    uniform = AugmentedLoss(0.3, *case, reduction="none")
+    assert torch.equal(uniform(f, y), uniform(f, y, torch.full((4,), 0.25)))
+
+
+@pytest.mark.parametrize("loss", ["zero_one", "logistic", "exponential"])
+def test_other_losses_take_weights_of_each_example(loss):
+    """An example with its weights is the same as that example alone."""
+    random = torch.Generator().manual_seed(0)
+    f = torch.randn(6, 4, 3 if loss == "zero_one" else 1, dtype=torch.float64, generator=random)
+    y = torch.tensor([0, 1, 2, 0, 1, 2]) if loss == "zero_one" else torch.tensor([1.0, -1, 1, 1, -1, -1]).double()
+    weights = per_example(0)
+    parts = decompose(f, y, loss, weights=weights, reduction="none")
+    for i in range(6):
+        alone = decompose(f[i : i + 1], y[i : i + 1], loss, weights=weights[i], reduction="none")
+        for one, other in zip(parts, alone, strict=True):
+            torch.testing.assert_close(one[i : i + 1], other)
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        (torch.full((6, 4), 0.3), "must add up to 1"),
+        (torch.tensor([[0.5, 0.5, 0.5, -0.5]]).expand(6, 4), "must not be negative"),
+        (torch.tensor([[0.25] * 4] * 5 + [[0.0] * 4]), "must add up to 1"),
+        (torch.full((6, 4), float("nan")), "must add up to 1"),
+        (torch.full((5, 4), 0.25), r"shape \(4,\), or one row per example, shape \(6, 4\), but have shape \(5, 4\)"),
+    ],
+)
+def test_weights_that_are_not_convex_are_refused(weights, words):
+    f, y, _ = make(0, "squared_error")
+    with pytest.raises(ValueError, match=words):
+        AugmentedLoss(0.5)(f, y, weights)
+
+
+def test_an_unknown_reduction_is_refused():
+    with pytest.raises(ValueError, match="'mean' or 'none'"):
+        AugmentedLoss(0.5, reduction="sum")
 
 
 def test_it_is_an_ordinary_module():

@@ -23,8 +23,10 @@ def __getattr__(name: str):
     # Loaded on first use: the stages that need no torch start without it.
     if name in _CORE:
         return getattr(importlib.import_module(f".{_CORE[name]}", __name__), name)
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("learner-collusion")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():
-    return __all__
+    return [*__all__, "__version__"]

@@ -1,247 +1,78 @@
-"""`python -m learner_collusion <stage> ...`: what the rules call. Each stage imports what it needs, and no more."""
+"""`learner-collusion`: regenerates the paper's figures, tables and claims, stage by stage."""
 
 import argparse
-import json
+import importlib
 import os
 import sys
 
 from .errors import UserError
 
+# The commands of the workflow, in the order of the data; each is a module of `stages` with the help, the options and `run`.
+STAGES = (
+    "fetch", "prepare", "tune", "train_tabular", "evaluate", "train_images", "aggregate", "figure", "table", "claims",
+)  # fmt: skip
+# Commands for people: module below the package.
+COMMANDS = {"run": "publishing.live", "gallery": "publishing.gallery"}
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one stage; 0, or 1 after one sentence on standard error where the user has something to mend."""
-    parser = argparse.ArgumentParser(prog="learner_collusion", description=__doc__)
-    stages = parser.add_subparsers(dest="stage", required=True)
-    tabular = (_configuration, _fetch, _prepare, _tune, _train, _evaluate, _aggregate)
-    for add in (*tabular, _images, _train_cell, _aggregate_cells, _figure, _table, _claims):
-        add(stages)
-    options = vars(parser.parse_args(arguments))
-    stage, run = options.pop("stage"), options.pop("run_stage")
+    """Run one command; 0, or 1 after one sentence on standard error where the user has something to correct."""
+    # Stages divide their work among processes: a second level of threads only slows them down, and the last bits of a sum
+    # must not depend on how many cores there are. Before NumPy is imported.
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = "1"
+    options = parser(sys.argv[1:] if arguments is None else arguments).parse_args(arguments)
+    command = options.command
     try:
-        run(**options)
+        return options.module.run(options) or 0
     except UserError as error:
-        print(f"{stage}: {error}", file=sys.stderr)
-        return 1
+        print(f"{command}: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f"{command}: interrupted; run the same command again to resume.", file=sys.stderr)
+        return 130
     except OSError as error:
+        place = f": {error.filename}" if error.filename else ""
         print(
-            f"{stage}: {error.strerror or error}: {error.filename}; check the path and the room on the disk.",
-            file=sys.stderr,
+            f"{command}: {error.strerror or error}{place}; check the path and the space on the disk.", file=sys.stderr
         )
-        return 1
-    return 0
-
-
-def _stage(stages, name_: str, run_, /, *texts: str, **others: dict):
-    """A subcommand: `texts` become required options, `others` options with argparse's keywords."""
-    parser = stages.add_parser(name_, help=run_.__doc__, description=run_.__doc__)
-    for text in texts:
-        parser.add_argument(f"--{text}", required=True)
-    for option, keywords in others.items():
-        parser.add_argument(f"--{option}", **keywords)
-    parser.set_defaults(run_stage=run_)
-
-
-def _json(text: str) -> dict:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
-
-
-_SETTINGS = {"settings": {"required": True, "type": _json, "help": "the configuration's part for this stage, as JSON"}}
-_RUN = {"run": {"required": True, "type": int}, "threads": {"default": 1, "type": int}}
-_MANY = {"nargs": "+", "required": True}
-_NUMBER = {"required": True, "type": int}
-_NOTE = {"note": {"default": "", "help": "marks reduced fidelity on the figure, table or claims"}}
-
-
-def _configuration(stages):
-    def run(output, settings):
-        """Write the configuration that a workflow runs with."""
-        import yaml
-
-        from .files import write_text
-
-        write_text(output, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
-
-    _stage(stages, "configuration", run, "output", **_SETTINGS)
-
-
-def _fetch(stages):
-    def run(dataset, output, settings):
-        """Fetch the raw file of a data set from its origin, else from the mirror."""
-        from .datasets import sources
-
-        if settings["url"] is None:
-            source = sources.export_diabetes(output)
-        else:
-            mirror = os.environ.get(sources.MIRROR_VARIABLE)
-            source = sources.fetch(output, mirror=mirror, **settings)
-        print(f"{dataset}: from {source}")
-
-    _stage(stages, "fetch", run, "dataset", "output", **_SETTINGS)
-
-
-def _prepare(stages):
-    def run(dataset, raw, output, settings):
-        """Parse, check and type a raw table."""
-        from .datasets import tabular
-
-        tabular.prepare(raw, output, dataset, settings["table"], settings["missing"])
-        print(tabular.describe(output))
-
-    _stage(stages, "prepare", run, "dataset", "raw", "output", **_SETTINGS)
-
-
-def _tune(stages):
-    def run(dataset, table, trials, best, settings, run, threads):
-        """Tune the hyper-parameters of one run of a data set."""
-        from .tuning import tune
-
-        tune(table, dataset, run, settings, trials, best, threads)
-
-    _stage(stages, "tune", run, "dataset", "table", "trials", "best", **_RUN, **_SETTINGS)
-
-
-def _train(stages):
-    def run(dataset, table, best, history, predictions, settings, runs, threads):
-        """Train all betas of some runs with their tuned hyper-parameters."""
-        from .tabular import sweep_runs
-
-        sweep_runs(table, best, dataset, runs, settings, history, predictions, threads)
-
-    files = {"best": _MANY, "history": _MANY, "predictions": _MANY, "runs": {**_MANY, "type": int}}
-    _stage(stages, "train", run, "dataset", "table", **files, threads=_RUN["threads"], **_SETTINGS)
-
-
-def _evaluate(stages):
-    def run(dataset, predictions, histories, output, settings):
-        """Compute the records of all runs of a data set."""
-        from .evaluation import evaluate
-
-        evaluate(dataset, predictions, histories, settings, output)
-
-    _stage(stages, "evaluate", run, "dataset", "output", predictions=_MANY, histories=_MANY, **_SETTINGS)
-
-
-def _aggregate(stages):
-    def run(records, output):
-        """Put records together."""
-        from . import records as files
-
-        files.concatenate(records, output, files.RECORDS)
-
-    _stage(stages, "aggregate", run, "output", records=_MANY)
-
-
-def _images(stages):
-    def run(dataset, output, settings):
-        """Fetch, check and unpack an image data set."""
-        from .datasets import images
-        from .datasets.sources import MIRROR_VARIABLE
-
-        where = images.prepare(dataset, settings, output, os.environ.get(MIRROR_VARIABLE))
-        print(f"{dataset}: from {where}")
-
-    _stage(stages, "images", run, "dataset", "output", **_SETTINGS)
-
-
-def _train_cell(stages):
-    def run(images, cell, settings, history, checkpoint, device, compile, threads, checkpoint_minutes):
-        """Train one cell of the image experiments."""
-        from .images import train_cell
-
-        hardware = {"device": device, "compile": compile == "True", "threads": threads}
-        hardware |= {"checkpoint_minutes": checkpoint_minutes, "precision": settings.pop("precision")}
-        train_cell(images, cell, settings, hardware, history, checkpoint)
-
-    cell = {"cell": {"required": True, "type": _json, "help": "what the cell is, as JSON"}}
-    hardware = {
-        "device": {"choices": ("cpu", "cuda"), "default": "cpu"},
-        "compile": {"choices": ("True", "False"), "default": "False"},
-        "threads": {"default": 1, "type": int},
-        "checkpoint-minutes": {"default": 5, "type": float},
-    }
-    _stage(stages, "train-cell", run, "images", "history", "checkpoint", **cell, **hardware, **_SETTINGS)
-
-
-def _aggregate_cells(stages):
-    def run(histories, output):
-        """Put the histories of cells together."""
-        from .images import aggregate
-
-        aggregate(histories, output)
-
-    _stage(stages, "aggregate-cells", run, "output", histories=_MANY)
-
-
-def _figure(stages):
-    def run(name, output, records, settings, note):
-        """Draw a figure."""
-        settings = settings or {}
-        if name in ("diversity", "debiased", "codependence"):
-            from .figures import tabular
-
-            getattr(tabular, name)(records, settings["titles"], note, output)
-        elif name in images:
-            from .figures import images as drawn
-
-            getattr(drawn, name)(records, settings, note, output, **settings["options"])
-        elif name == "collusion":
-            from .figures.collusion import illustrate
-
-            illustrate(settings["illustration"], settings["seed"], note, output)
-        elif name == "summary":
-            from .figures.summary import diagram
-
-            diagram(output)
-        else:
-            from .figures import gat
-
-            getattr(gat, name)(output)
-
-    images = ("practical", "both_metrics", "gap", "losses", "parts", "dropout")
-    names = ("diversity", "debiased", "codependence", "collusion", "summary", "gamma", "alpha", *images)
-    choice, optional = {"choices": names, "required": True}, {"default": None, "type": _json}
-    _stage(stages, "figure", run, "output", name=choice, records={"default": None}, settings=optional, **_NOTE)
-
-
-def _table(stages):
-    def run(name, output, parquet, cases, seed, note, options):
-        """Write Table 2, verified, or the layers of a model (Tables 3 and 4)."""
-        from . import tables
-
-        if name == "losses":
-            tables.losses(cases, seed, note, output, parquet)
-        else:
-            tables.layers(name, options or {}, output, parquet)
-
-    names = {"name": {"choices": ("losses", "cnn", "vgg"), "required": True}}
-    numbers = {"cases": {"type": int, "default": 1000}, "seed": {"type": int, "default": 0}}
-    options = {"options": {"default": None, "type": _json}}
-    _stage(stages, "table", run, "output", "parquet", **names, **numbers, **options, **_NOTE)
-
-
-def _claims(stages):
-    def run(part, records, settings, note, output, parquet):
-        """Judge the claims of a part of the paper, or put all parts together."""
-        from . import claims
-
-        if part == "theory":
-            claims.write(claims.judge_theory(settings["cases"], settings["seed"]), part, note, {}, output, parquet)
-        elif part == "tabular":
-            rows = claims.judge_tabular(records[0], settings)
-            claims.write(rows, part, note, settings["titles"], output, parquet)
-        elif part == "images":
-            from .claims_images import judge
-
-            claims.write(judge(records[0], settings), part, note, settings["titles"], output, parquet)
-        else:
-            claims.combine(records, output, parquet)
-
-    choice = {"choices": ("theory", "tabular", "images", "all"), "required": True}
-    many, optional = {"nargs": "*", "default": []}, {"default": None, "type": _json}
-    _stage(stages, "claims", run, "output", "parquet", part=choice, records=many, settings=optional, **_NOTE)
+    return 1
+
+
+def parser(arguments: list[str]) -> argparse.ArgumentParser:
+    """The parser; of the commands, only the one that is asked for is imported, all of them for the list."""
+    known = {**{name: f"stages.{name}" for name in STAGES}, **COMMANDS}
+    found = argparse.ArgumentParser(
+        prog="learner-collusion",
+        description=__doc__,
+        epilog="`learner-collusion COMMAND --help` shows the options of a command, with an example.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    found.add_argument("--version", action=_Version)
+    commands = found.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
+    asked = [name for name in arguments[:1] if name in known]
+    for name in asked or known:
+        module = importlib.import_module(f".{known[name]}", __package__)
+        text = (module.__doc__ or "").strip()
+        parser = commands.add_parser(
+            name,
+            help=text.splitlines()[0].removesuffix("."),
+            description=text,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(parser)
+        parser.set_defaults(module=module)
+    return found
+
+
+class _Version(argparse.Action):
+    def __init__(self, option_strings, dest, **_):
+        super().__init__(option_strings, dest, nargs=0, help="show the version and exit")
+
+    def __call__(self, parser, *_):
+        from . import __version__
+
+        print(f"learner-collusion {__version__}")
+        parser.exit()
 
 
 if __name__ == "__main__":

@@ -37,7 +37,8 @@ def decompose(
     **Shape**: `predictions` (batch, learners, outputs), or (batch, learners) for one output. Scores (logits) for
     cross_entropy, brier and zero_one; margins for logistic and exponential. `targets` (batch, outputs) or (batch,) for
     squared_error; class indices (batch,) or probabilities (batch, outputs) for cross_entropy and brier; class indices
-    for zero_one; -1 or +1 (batch,) for logistic and exponential. `weights` (learners,), convex, uniform by default.
+    for zero_one; -1 or +1 (batch,) for logistic and exponential. `weights` (learners,), or (batch, learners) where they
+    differ between examples, convex, uniform by default.
 
     `averaging`: what the ensemble averages. `probability` (Theorem 4.3) or `score` for cross_entropy and brier, where
     `output` means the output distribution, that is `probability`; for zero_one `output` is the majority vote (ties go to
@@ -89,15 +90,20 @@ def uniform(learners: int, like: Tensor) -> Tensor:
     return torch.full((learners,), 1 / learners, dtype=like.dtype, device=like.device)
 
 
-def check_weights(weights: Tensor | None, predictions: Tensor) -> Tensor:
-    """`weights` (learners,) as a tensor beside `predictions`; ValueError unless they are convex."""
-    learners = predictions.shape[1]
+def check_weights(weights: Tensor | None, predictions: Tensor, per_example: bool = False) -> Tensor:
+    """`weights` (learners,) as a tensor beside `predictions`, with `per_example` also (batch, learners); ValueError unless
+    they are convex."""
+    batch, learners = predictions.shape[:2]
     if weights is None:
         return uniform(learners, predictions)
     weights = torch.as_tensor(weights, dtype=predictions.dtype, device=predictions.device)
-    if weights.shape != (learners,):
-        raise ValueError(f"weights must have one entry a learner: {learners}, however: shape {tuple(weights.shape)}.")
-    if bool((weights < 0).any()) or abs(float(weights.sum()) - 1) > 1e-4:
+    if weights.shape != (learners,) and not (per_example and weights.shape == (batch, learners)):
+        rows = f", or one row per example, shape ({batch}, {learners})" if per_example else ""
+        raise ValueError(
+            f"weights must have one entry per learner, shape ({learners},){rows}, but have shape {tuple(weights.shape)}."
+        )
+    convex = (weights >= 0).all() & ((weights.sum(-1) - 1).abs() <= 1e-4).all()  # False for NaN, too
+    if not bool(convex):
         raise ValueError("weights must not be negative and must add up to 1 (Section 4.1).")
     return weights
 
@@ -144,11 +150,11 @@ def _check(predictions, targets, loss, averaging, weights):
         targets = targets.to(predictions.dtype)
     elif loss == "zero_one" and targets.ndim != 1:
         raise ValueError("zero_one takes class indices (batch,) as targets.")
-    return predictions, targets, check_weights(weights, predictions)
+    return predictions, targets, check_weights(weights, predictions, per_example=True)
 
 
 def _mean_score(predictions: Tensor, weights: Tensor) -> Tensor:
-    # weights: (learners,), or (batch, learners) where each example has an ensemble of its own
+    # weights: (learners,), or (batch, learners) where they differ between examples
     return (predictions * weights[..., None]).sum(1)
 
 

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside, synced, renamed."""
+"""Atomic writes: a temporary file in the same folder, fsync, rename."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ from .errors import UserError
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yields a temporary path in the same folder; what was written there takes the place of `path` at the end."""
+    """Yield a temporary path in the same folder; at the end it replaces `path`."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -34,10 +34,10 @@ def write_json(path: str | Path, value) -> None:
 
 
 def read_json(path: str | Path):
-    """UserError where the file is missing or no JSON."""
+    """UserError where the file is missing or is not JSON."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path} is not there: run the workflow to make it.") from None
+        raise UserError(f"{path} does not exist: run the workflow to make it.") from None
     except ValueError:
         raise UserError(f"{path} is damaged: delete it and run again.") from None

@@ -1,4 +1,4 @@
-"""Random numbers that depend on what a thing is, and on nothing that ran before it."""
+"""Order-independent seeding: each generator derives from the name of what it is for."""
 
 import hashlib
 
@@ -10,3 +10,8 @@ def generator(*identity) -> np.random.Generator:
     so that all betas of a run share their split, initial weights and batches."""
     digest = hashlib.sha256(repr(identity).encode()).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "little")))
+
+
+def torch_seed(*identity) -> int:
+    """A seed for PyTorch's generators, for the thing named by `identity`."""
+    return int(generator(*identity).integers(2**62))

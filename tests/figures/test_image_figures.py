@@ -1,20 +1,21 @@
 """The image figures: the numbers in their CSV, the panels that are left out, and the same bytes twice."""
 
-import csv
-
 import numpy as np
+import pandas as pd
 import pytest
 from made_images import EXPERIMENTS, TITLES, write
 
 from learner_collusion.errors import UserError
 from learner_collusion.figures import images
-from learner_collusion.image_records import ImageRecords
+from learner_collusion.records import parquet
+from learner_collusion.records.images import IMAGES, at_best, curve
+from learner_collusion.stages.figure import Settings
 
 FIGURES = {
     "gap": ("curves", {}),
     "losses": ("curves", {}),
-    "parts": ("curves", {"split": "train"}),
-    "practical": ("practical", {"imagenet": True}),
+    "decomposition": ("curves", {"split": "train"}),
+    "against_beta": ("practical", {"metric": "accuracy", "imagenet": True}),
     "both_metrics": ("cnn", {}),
     "dropout": ("dropout", {}),
 }
@@ -25,68 +26,100 @@ def path(tmp_path, random):
     return write(tmp_path, random)
 
 
-def draw(name, path, output, note="", **options):
-    experiment, known = FIGURES[name]
-    settings = {"experiment": EXPERIMENTS[experiment], "titles": TITLES}
-    getattr(images, name)(path, settings, note, str(output), **(known | options))
-    with open(output.with_suffix(".csv"), newline="") as file:
-        return list(csv.DictReader(file))
+@pytest.fixture
+def saved(monkeypatch):
+    """What the figures hand over to be saved: figure, numbers, note and foot of each."""
+    found = []
+    monkeypatch.setattr(images, "save", lambda figure, output, *others: found.append((figure, *others)))
+    return found
+
+
+def settings(name: str, note: str = "", titles: dict = TITLES, experiments: dict = EXPERIMENTS) -> Settings:
+    experiment, options = FIGURES[name]
+    return Settings(note, titles, experiments[experiment], options, 0, None)
+
+
+def draw(name, path, output, note="") -> pd.DataFrame:
+    getattr(images, name)(settings(name, note), path, output)
+    return pd.read_csv(output.with_suffix(".csv"))
 
 
 @pytest.mark.parametrize("name", list(FIGURES))
 def test_every_figure_is_drawn_twice_with_the_same_bytes(path, tmp_path, name):
     for copy in ("one", "two"):
         rows = draw(name, path, tmp_path / f"{copy}.pdf", "Fidelity 'ci'.")
-        assert rows and all(row["runs"] == "3" for row in rows)
+        assert len(rows) and (rows["runs"] == 3).all() and "drop_rate" in rows
     for suffix in (".pdf", ".png", ".csv"):
         assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()
 
 
 def test_mean_and_two_standard_errors(path, tmp_path):
-    rows = draw("practical", path, tmp_path / "f.pdf")
+    rows = draw("against_beta", path, tmp_path / "f.pdf")
     cell = {"protocol": "sgd", "dataset": "cifar10", "model": "resnet18", "learners": 3, "averaging": "probability"}
-    betas, values = ImageRecords(path).best("accuracy", "beta", dropped=0.0, **cell)
-    mine = [row for row in rows if row["dataset"] == "cifar10"]
-    assert [float(row["x"]) for row in mine] == betas.tolist()
-    np.testing.assert_allclose([float(row["mean"]) for row in mine], 100 * values.mean(0))
-    width = 100 * 2 * values.std(0, ddof=1) / np.sqrt(3)
-    np.testing.assert_allclose([float(row["two_standard_errors"]) for row in mine], width, rtol=1e-6)
+    values = 100 * at_best(parquet.read(path, IMAGES), "accuracy", "beta", drop_rate=0.0, **cell)
+    mine = rows[rows["dataset"] == "cifar10"]
+    assert mine["x"].tolist() == values.columns.tolist() == [0, 0.5, 1]
+    np.testing.assert_allclose(mine["mean"], values.mean(), rtol=1e-8)
+    np.testing.assert_allclose(mine["two_standard_errors"], 2 * values.std(ddof=1) / np.sqrt(3), rtol=1e-6)
 
 
-def test_what_is_missing_has_no_rows_and_says_so_on_the_figure(path, tmp_path, monkeypatch):
-    noted = []
-    monkeypatch.setattr(images, "save", lambda figure, pdf, rows, note, foot: noted.append((figure, rows, note)))
-    experiment = {"experiment": EXPERIMENTS["practical"], "titles": TITLES}
-    images.practical(path, experiment, "", str(tmp_path / "f.pdf"), imagenet=True)
-    figure, rows, note = noted[0]
-    assert {row["dataset"] for row in rows} == {"cifar10"}
+def test_what_is_missing_has_no_rows_and_says_so_on_the_figure(path, tmp_path, saved):
+    images.against_beta(settings("against_beta"), path, tmp_path / "f.pdf")
+    figure, rows, note, _ = saved[0]
+    assert set(rows["dataset"]) == {"cifar10"}
     assert note == "SVHN is left out: its origin does not answer."
     words = " ".join(text.get_text().replace("\n", " ") for axes in figure.axes for text in axes.texts)
-    assert "SVHN could not be had: left out" in words and "ImageNet: not run" in words
+    assert "SVHN: not available, left out" in words and "ImageNet: not run" in words
+
+
+def test_only_figures_that_lack_a_data_set_say_so(path, tmp_path, saved):
+    images.gap(settings("gap", "Fidelity 'ci'."), path, tmp_path / "f.pdf")
+    assert saved[0][2] == "Fidelity 'ci'."
+
+
+@pytest.mark.parametrize("name", list(FIGURES))
+def test_a_figure_of_missing_data_alone_is_drawn_without_lines(tmp_path, random, name):
+    path = write(tmp_path, random, missing=("svhn", "cifar10"))
+    rows = draw(name, path, tmp_path / "f.pdf")
+    assert len(rows) == 0 and "two_standard_errors" in rows and (tmp_path / "f.pdf").stat().st_size > 1000
 
 
 def test_the_gap_is_test_minus_train(path, tmp_path):
     rows = draw("gap", path, tmp_path / "f.pdf")
-    found = ImageRecords(path)
+    records = parquet.read(path, IMAGES)
     cell = {"protocol": "curves", "dataset": "cifar10", "model": "resnet18", "learners": 3, "beta": 1.0}
-    expected = (found.curve("test", "err", **cell) - found.curve("train", "err", **cell)).mean(0)
-    mine = [float(row["mean"]) for row in rows if row["beta"] == "1"]
-    np.testing.assert_allclose(mine, expected, rtol=1e-6)
+    expected = (curve(records, "test", "err", **cell) - curve(records, "train", "err", **cell)).mean()
+    np.testing.assert_allclose(rows.loc[rows["beta"] == 1, "mean"], expected, rtol=1e-6)
 
 
-def test_one_run_has_no_band(tmp_path, random, monkeypatch):
+def test_curves_end_where_the_first_run_stopped(path, tmp_path):
+    records = parquet.read(path, IMAGES)
+    stopped = (records["protocol"] == "curves") & (records["run"] == 1) & (records["evaluation"] > 4)
+    parquet.write(path, records[~stopped], IMAGES, {})
+    rows = draw("losses", path, tmp_path / "f.pdf")
+    assert rows["x"].max() == 4 and rows["mean"].notna().all() and (rows["runs"] == 3).all()
+
+
+def test_one_run_has_no_band(tmp_path, random, saved):
     single = {name: e | {"runs": 1} for name, e in EXPERIMENTS.items()}
     path = write(tmp_path, random, experiments=single)
-    rows = draw("both_metrics", path, tmp_path / "f.pdf")
-    assert {(row["two_standard_errors"], row["runs"]) for row in rows} == {("0", "1")}
-    feet = []
-    monkeypatch.setattr(images, "save", lambda figure, pdf, rows, note, foot: feet.append(foot))
-    images.both_metrics(path, {"experiment": EXPERIMENTS["cnn"], "titles": TITLES}, "", str(tmp_path / "f.pdf"))
-    assert feet[0].startswith("Line: one run, so there is no band.")
+    images.both_metrics(settings("both_metrics"), path, tmp_path / "f.pdf")
+    _, rows, _, foot = saved[0]
+    assert (rows["two_standard_errors"] == 0).all() and (rows["runs"] == 1).all()
+    assert foot.startswith("Line: one run, so there is no band.")
 
 
 def test_records_without_the_experiment_are_told(tmp_path, random):
     path = write(tmp_path, random, experiments={"practical": EXPERIMENTS["practical"]})
-    with pytest.raises(UserError, match="hold no whole run"):
+    with pytest.raises(UserError, match=r"hold no complete run of protocol cnn, .*: run the workflow"):
         draw("both_metrics", path, tmp_path / "f.pdf")
     assert not (tmp_path / "f.pdf").exists()
+
+
+def test_models_that_are_no_entry_of_the_registry_have_their_names_as_titles(tmp_path, random, saved):
+    practical = EXPERIMENTS["practical"] | {"models": ["my_package.nets.MyNet"], "datasets": ["cifar10"]}
+    path = write(tmp_path, random, experiments={"practical": practical})
+    images.against_beta(
+        settings("against_beta", titles={}, experiments={"practical": practical}), path, tmp_path / "f.pdf"
+    )
+    assert saved[0][0].axes[0].get_title() == "cifar10, MyNet"

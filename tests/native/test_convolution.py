@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from learner_collusion import native
 from learner_collusion.native.convolution import pooled_convolution, usable
 
-pytestmark = pytest.mark.skipif(native.compiled() is None, reason="the native engine was not built here")
+pytestmark = pytest.mark.skipif(native.compiled() is None, reason="the native library was not built: no C++ compiler")
 shapes = st.tuples(
     st.integers(1, 5), st.integers(1, 4), st.integers(1, 6), st.integers(1, 21), st.sampled_from([1, 3, 5]),
     st.integers(0, 9), st.integers(0, 9), st.booleans(), st.integers(0, 2**31),

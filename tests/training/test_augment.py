@@ -9,7 +9,9 @@ from PIL import Image
 from torchvision.transforms import functional as tv
 
 from learner_collusion.training import augment
+from learner_collusion.training.protocol import Augmentation
 
+PAPER = Augmentation(crop_padding=4, flip=True, rotation=15)
 MEAN, STD = torch.tensor([125.3, 123.0, 113.9]), torch.tensor([63.0, 62.1, 66.7])
 
 
@@ -31,7 +33,7 @@ def ours(images: np.ndarray, parameters: torch.Tensor, padding: int) -> np.ndarr
 def test_equal_to_torchvision_in_every_pixel(seed, padding, rotation):
     random, number = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     images = random.integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
-    parameters = augment.draw(4, {"crop_padding": padding, "flip": True, "rotation": rotation}, number)
+    parameters = augment.draw(4, Augmentation(padding, True, rotation), number)
     found = ours(images, parameters, padding)
     for image, row, mine in zip(images, parameters.tolist(), found, strict=True):
         np.testing.assert_array_equal(mine, reference(image, row, padding, "tensor"))
@@ -40,8 +42,7 @@ def test_equal_to_torchvision_in_every_pixel(seed, padding, rotation):
 def test_equal_to_torchvision_on_a_thousand_images():
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (1000, 32, 32, 3), dtype=np.uint8)
-    settings = {"crop_padding": 4, "flip": True, "rotation": 15}
-    parameters = augment.draw(1000, settings, torch.Generator().manual_seed(0))
+    parameters = augment.draw(1000, PAPER, torch.Generator().manual_seed(0))
     expected = [reference(i, p, 4, "tensor") for i, p in zip(images, parameters.tolist(), strict=True)]
     np.testing.assert_array_equal(ours(images, parameters, 4), np.stack(expected))
 
@@ -51,19 +52,19 @@ def test_pillow_differs_where_a_source_lies_between_two_pixels_only():
     themselves; so do ours and Pillow's, and no more."""
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (300, 32, 32, 3), dtype=np.uint8)
-    parameters = augment.draw(300, {"crop_padding": 4, "flip": True, "rotation": 15}, torch.Generator().manual_seed(0))
+    parameters = augment.draw(300, PAPER, torch.Generator().manual_seed(0))
     pillow = np.stack([reference(i, p, 4, "pillow") for i, p in zip(images, parameters.tolist(), strict=True)])
     assert (pillow != ours(images, parameters, 4)).any(3).mean() < 0.02
 
 
 def test_nothing_to_do_changes_nothing():
     images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
-    parameters = augment.draw(5, {"crop_padding": 0, "flip": False, "rotation": 0}, torch.Generator().manual_seed(0))
+    parameters = augment.draw(5, Augmentation(0, False, 0), torch.Generator().manual_seed(0))
     np.testing.assert_array_equal(ours(images, parameters, 0), images)
 
 
 def test_parameters_cover_their_ranges():
-    drawn = augment.draw(20_000, {"crop_padding": 4, "flip": True, "rotation": 15}, torch.Generator().manual_seed(0))
+    drawn = augment.draw(20_000, PAPER, torch.Generator().manual_seed(0))
     assert set(drawn[:, 0].tolist()) == set(drawn[:, 1].tolist()) == set(range(9))
     assert drawn[:, 2].mean() == pytest.approx(0.5, abs=0.02)
     assert -15 <= drawn[:, 3].min() < -14.9 and 14.9 < drawn[:, 3].max() <= 15

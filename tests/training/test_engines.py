@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import astuple
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 
 from learner_collusion import AugmentedLoss
 from learner_collusion import native as library
+from learner_collusion.data.splits import Split
 from learner_collusion.errors import UserError
-from learner_collusion.training import native_engine
-from learner_collusion.training.mlp import Network, Settings, Split, epoch_orders, initial_parameters
-from learner_collusion.training.sweep import predict, train_sweep
+from learner_collusion.models.mlp import Network, initial_parameters
+from learner_collusion.native import engine as native_engine
+from learner_collusion.training.sweep import HISTORY_COLUMNS, Settings, batch_permutations, predict, train_sweep
 
 native = pytest.mark.skipif(library.compiled() is None, reason="the native engine was not built: no C++ compiler")
 ENGINES = [pytest.param("native", marks=native), "torch"]
@@ -29,7 +31,7 @@ def problem(seed=0, rows=60, validation=25, network=SMALL, epochs=8):
     x = random.normal(size=(rows + validation, network.features)).astype(np.float32)
     y = (x[:, 0] + 0.5 * np.sin(3 * x[:, 1 % network.features]) + 0.2 * random.normal(size=len(x))).astype(np.float32)
     split = Split(x[:rows], y[:rows], x[rows:], y[rows:])
-    return network, split, initial_parameters(network, random), epoch_orders(rows, epochs, random)
+    return network, split, initial_parameters(network, random), batch_permutations(rows, epochs, random)
 
 
 def reference_gradient(network, parameters, x, y, beta, weights):
@@ -56,16 +58,16 @@ def reference_gradient(network, parameters, x, y, beta, weights):
 @given(
     st.integers(1, 9), st.integers(1, 19), st.integers(1, 9), st.integers(1, 4), st.integers(1, 11), st.floats(0, 1), st.integers(0, 99)
 )  # fmt: skip
-def test_native_gradient_against_autograd(instructions, features, learners, hidden, layers, rows, beta, seed):
-    network = Network(features, learners, hidden, layers)
+def test_native_gradient_against_autograd(instructions, features, learners, hidden_units, layers, rows, beta, seed):
+    network = Network(features, learners, hidden_units, layers)
     random = np.random.default_rng(seed)
     parameters = random.normal(size=(learners, network.parameters))
     x, y = random.normal(size=(rows, features)), random.normal(size=rows)
     weights = random.dirichlet(np.ones(learners))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LEARNER_COLLUSION_ISA", instructions)
-        found = native_engine.gradient(network, parameters, x, y, beta, weights)
-        single = native_engine.gradient(network, parameters.astype(np.float32), x, y, beta, weights)
+        found = native_engine.gradient(astuple(network), parameters, x, y, beta, weights)
+        single = native_engine.gradient(astuple(network), parameters.astype(np.float32), x, y, beta, weights)
     expected = reference_gradient(network, parameters, x, y, beta, weights)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
     np.testing.assert_allclose(single, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
@@ -73,10 +75,10 @@ def test_native_gradient_against_autograd(instructions, features, learners, hidd
 
 @settings(max_examples=15)
 @given(st.integers(1, 7), st.integers(1, 6), st.integers(1, 8), st.integers(1, 3), st.integers(0, 99))
-def test_torch_gradient_against_autograd(features, learners, hidden, layers, seed):
+def test_torch_gradient_against_autograd(features, learners, hidden_units, layers, seed):
     from learner_collusion.training.torch_engine import _Stack
 
-    network, random = Network(features, learners, hidden, layers), np.random.default_rng(seed)
+    network, random = Network(features, learners, hidden_units, layers), np.random.default_rng(seed)
     parameters = random.normal(size=(learners, network.parameters))
     x, y, weights = random.normal(size=(9, features)), random.normal(size=9), random.dirichlet(np.ones(learners))
     betas = [0.0, 0.3, 1.0]
@@ -95,9 +97,9 @@ def test_torch_gradient_against_autograd(features, learners, hidden, layers, see
 @pytest.mark.parametrize("engine", ENGINES)
 def test_training_against_torch_optim(engine):
     """The whole loop once more with nn.Linear, autograd, torch.optim.Adam and AugmentedLoss."""
-    network, split, initial, orders = problem(epochs=6)
+    network, split, initial, permutations = problem(epochs=6)
     settings_ = Settings(0.01, 0.01, 16, 6, 6)
-    [found] = train_sweep(network, split, settings_, [0.7], initial, orders, engine=engine)
+    [found] = train_sweep(network, split, settings_, [0.7], initial, permutations, engine=engine)
     leaf = torch.tensor(initial, requires_grad=True)
     optimiser = torch.optim.Adam([leaf], lr=0.01, weight_decay=0.01)
     loss = AugmentedLoss(0.7)
@@ -115,7 +117,7 @@ def test_training_against_torch_optim(engine):
 
     for epoch in range(6):
         for start in range(0, len(split.y), 16):
-            batch = orders[epoch, start : start + 16]
+            batch = permutations[epoch, start : start + 16]
             optimiser.zero_grad()
             loss(forward(split.x[batch]), torch.tensor(split.y[batch])).backward()
             optimiser.step()
@@ -130,11 +132,11 @@ def test_training_against_torch_optim(engine):
 @native
 def test_engines_agree_step_by_step_for_100_steps():
     """Each epoch is one batch, so the history has a row a step."""
-    network, split, initial, orders = problem(rows=16, epochs=100)
+    network, split, initial, permutations = problem(rows=16, epochs=100)
     settings_ = Settings(0.005, 0.001, 16, 100, 100)
     weights = np.random.default_rng(1).dirichlet(np.ones(network.learners))
     runs = [
-        train_sweep(network, split, settings_, BETAS, initial, orders, weights, engine=engine)
+        train_sweep(network, split, settings_, BETAS, initial, permutations, weights, engine=engine)
         for engine in ("native", "torch")
     ]
     for one, other in zip(*runs, strict=True):
@@ -144,9 +146,9 @@ def test_engines_agree_step_by_step_for_100_steps():
 
 @native
 def test_engines_stop_alike():
-    network, split, initial, orders = problem(seed=3, rows=200, validation=60, epochs=60)
+    network, split, initial, permutations = problem(seed=3, rows=200, validation=60, epochs=60)
     settings_ = Settings(0.01, 0.0, 32, 60, 5)
-    runs = [train_sweep(network, split, settings_, BETAS, initial, orders, engine=e) for e in ("native", "torch")]
+    runs = [train_sweep(network, split, settings_, BETAS, initial, permutations, engine=e) for e in ("native", "torch")]
     assert len({len(r.history) for r in runs[0]}) > 1  # betas leave the batch at different epochs
     for one, other in zip(*runs, strict=True):
         assert len(one.history) - one.best_epoch == 5 or len(one.history) == 60
@@ -157,12 +159,13 @@ def test_engines_stop_alike():
 @native
 def test_native_sweep_is_exact():
     """Alone, in a sweep, on one, two or three threads: the same bytes."""
-    network, split, initial, orders = problem(seed=1, network=Network(9, 13, 10, 2), epochs=20)
+    network, split, initial, permutations = problem(seed=1, network=Network(9, 13, 10, 2), epochs=20)
     settings_ = Settings(0.01, 0.001, 16, 20, 4)
     sweeps = [
-        train_sweep(network, split, settings_, BETAS, initial, orders, engine="native", threads=t) for t in (1, 2, 3)
+        train_sweep(network, split, settings_, BETAS, initial, permutations, engine="native", threads=t)
+        for t in (1, 2, 3)
     ]
-    alone = [train_sweep(network, split, settings_, [b], initial, orders, engine="native")[0] for b in BETAS]
+    alone = [train_sweep(network, split, settings_, [b], initial, permutations, engine="native")[0] for b in BETAS]
     for results in zip(*sweeps, alone, strict=True):
         for other in results[1:]:
             for field in ("best", "last", "history"):
@@ -171,17 +174,17 @@ def test_native_sweep_is_exact():
 
 def test_torch_beta_alone_agrees_with_the_sweep():
     """Same initial weights and batches; float32 tolerance, since a batched product may round a slice differently."""
-    network, split, initial, orders = problem(rows=16, epochs=100)
+    network, split, initial, permutations = problem(rows=16, epochs=100)
     settings_ = Settings(0.005, 0.0, 16, 100, 100)
-    sweep = train_sweep(network, split, settings_, [0, 0.5, 1], initial, orders, engine="torch")
-    [alone] = train_sweep(network, split, settings_, [0.5], initial, orders, engine="torch")
+    sweep = train_sweep(network, split, settings_, [0, 0.5, 1], initial, permutations, engine="torch")
+    [alone] = train_sweep(network, split, settings_, [0.5], initial, permutations, engine="torch")
     np.testing.assert_allclose(sweep[1].history, alone.history, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_prediction_is_what_training_measured(engine):
-    network, split, initial, orders = problem()
-    [trained] = train_sweep(network, split, Settings(0.01, 0, 16, 8, 3), [1.0], initial, orders, engine=engine)
+    network, split, initial, permutations = problem()
+    [trained] = train_sweep(network, split, Settings(0.01, 0, 16, 8, 3), [1.0], initial, permutations, engine=engine)
     f = predict(network, trained.best, split.validation_x, engine)
     assert f.shape == (len(split.validation_y), network.learners)
     err = ((f.mean(1) - split.validation_y) ** 2).mean()
@@ -190,9 +193,9 @@ def test_prediction_is_what_training_measured(engine):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_divergence_is_recorded_and_not_fatal(engine):
-    network, split, initial, orders = problem()
+    network, split, initial, permutations = problem()
     split = Split(split.x * 1e15, split.y * 1e15, split.validation_x * 1e15, split.validation_y * 1e15)
-    both = train_sweep(network, split, Settings(1e30, 0, 16, 8, 8), [0.0, 1.0], initial, orders, engine=engine)
+    both = train_sweep(network, split, Settings(1e30, 0, 16, 8, 8), [0.0, 1.0], initial, permutations, engine=engine)
     for trained in both:
         assert 1 <= trained.diverged == len(trained.history)
 
@@ -200,12 +203,12 @@ def test_divergence_is_recorded_and_not_fatal(engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_beta_0_learners_ignore_each_other(engine):
     """Independent training: changing one learner's start leaves the others' gradients alone."""
-    network, split, initial, orders = problem()
+    network, split, initial, permutations = problem()
     settings_ = Settings(0.01, 0, 16, 4, 4)
     other = initial.copy()
     other[0] *= 2
-    first = train_sweep(network, split, settings_, [0.0], initial, orders, engine=engine)[0].last
-    second = train_sweep(network, split, settings_, [0.0], other, orders, engine=engine)[0].last
+    first = train_sweep(network, split, settings_, [0.0], initial, permutations, engine=engine)[0].last
+    second = train_sweep(network, split, settings_, [0.0], other, permutations, engine=engine)[0].last
     np.testing.assert_allclose(first[1:], second[1:], rtol=1e-6)
     assert not np.allclose(first[0], second[0])
 
@@ -216,42 +219,55 @@ def test_beta_0_learners_ignore_each_other(engine):
         ({"betas": [1.2]}, r"must lie in \[0, 1\]"),
         ({"engine": "cuda"}, "choose one of"),
         ({"engine": "native", "device": "cuda"}, "runs on the CPU"),
-        ({"initial": np.zeros((2, 2), np.float32)}, "initial must be"),
-        ({"orders": np.zeros((1, 60), np.int32)}, "orders must be"),
-        ({"orders": np.full((8, 60), 60, np.int32)}, "orders must be"),
+        ({"initial": np.zeros((2, 2), np.float32)}, "initial must have shape"),
+        ({"permutations": np.zeros((1, 60), np.int32)}, "permutations must be"),
+        ({"permutations": np.full((8, 60), 60, np.int32)}, "permutations must be"),
         ({"weights": np.ones(3)}, "does not fit"),
     ],
 )
 def test_mistakes(change, words):
-    network, split, initial, orders = problem()
-    arguments = {"betas": [0.5], "initial": initial, "orders": orders} | change
+    network, split, initial, permutations = problem()
+    arguments = {"betas": [0.5], "initial": initial, "permutations": permutations} | change
     with pytest.raises(UserError, match=words):
         train_sweep(network, split, Settings(0.01, 0, 16, 8, 3), **arguments)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there():
-    network, split, initial, orders = problem()
+    network, split, initial, permutations = problem()
     with pytest.raises(UserError, match="no GPU here"):
-        train_sweep(network, split, Settings(0.01, 0, 16, 8, 3), [0], initial, orders, device="cuda")
+        train_sweep(network, split, Settings(0.01, 0, 16, 8, 3), [0], initial, permutations, device="cuda")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_cpu_and_gpu_agree():
     """60 rows in batches of 16: the last batch of each epoch is not a replay of the CUDA graph."""
-    network, split, initial, orders = problem()
+    network, split, initial, permutations = problem()
     runs = [
-        train_sweep(network, split, Settings(0.01, 0, 16, 8, 8), BETAS, initial, orders, engine="torch", device=device)
+        train_sweep(
+            network, split, Settings(0.01, 0, 16, 8, 8), BETAS, initial, permutations, engine="torch", device=device
+        )
         for device in ("cpu", "cuda")
     ]
     for one, other in zip(*runs, strict=True):
         np.testing.assert_allclose(one.history, other.history, rtol=1e-2, atol=1e-4)
 
 
+def test_the_history_of_the_native_engine_has_the_columns_of_the_sweep():
+    assert len(HISTORY_COLUMNS) == native_engine.HISTORY_WIDTH
+
+
+def test_batch_permutations_take_every_row_once_in_each_epoch():
+    permutations = batch_permutations(20, 3, np.random.default_rng(0))
+    assert permutations.shape == (3, 20) and permutations.dtype == np.int32
+    np.testing.assert_array_equal(np.sort(permutations, 1), np.tile(np.arange(20), (3, 1)))
+    assert not np.array_equal(permutations[0], permutations[1])
+
+
 def test_the_native_engine_needs_no_torch():
     code = (
-        "import sys; from learner_collusion.training import sweep; from learner_collusion import tabular, tuning;"
-        "assert not {'torch', 'pandas', 'matplotlib', 'sklearn'} & set(sys.modules), sys.modules.keys()"
+        "import sys; from learner_collusion.training import sweep; from learner_collusion.stages import train_tabular, tune;"
+        "assert not {'torch', 'matplotlib', 'sklearn'} & set(sys.modules), sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

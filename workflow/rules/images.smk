@@ -1,162 +1,60 @@
-# Images: each data set once, each cell (protocol, data set, model, learners, averaging, dropped share, beta, run) once, and
-# their histories in one table an experiment, and one of all.
+# Images (Sections 6.2 and 6.3): one job per cell (protocol, data set, model, learners, averaging, drop rate, beta, run); a
+# cell that several experiments share is trained once.
 #
-# Requires: the archives, from their origin or a mirror
-# Produces: results/datasets/<images>.npz (uint8), results/images/.../history.parquet (a row an epoch, split and metric),
-#           results/records/images/<experiment>.parquet, results/records/images.parquet
+# Requires: results/datasets/<dataset>.npz
+# Produces: results/images/.../history.parquet (a row per evaluation, split and metric)
 
 
-rule prepare_images:
-    output:
-        images="results/datasets/{images}.npz",
-    log:
-        "results/logs/images/{images}.log",
-    benchmark:
-        "results/benchmarks/images/{images}.tsv"
-    conda:
-        "../../envs/environment.yaml"
-    resources:
-        runtime=60,
-        mem_mb=6000,
-    params:
-        settings=image_settings,
-        code=fingerprint("datasets.images"),
-    shell:
-        """
-        python -m learner_collusion images \
-            --dataset {wildcards.images:q} \
-            --settings {params.settings:q} \
-            --output {output.images:q} \
-            2>&1 | tee {log:q}
-        """
+def cell_minutes(wildcards, attempt):
+    """The time limit of a cell; training resumes from its checkpoint at the next attempt."""
+    return 60 * (24 if wildcards.protocol != "cnn" else 6) * attempt
 
 
-rule train_cell:
+def cell_code(wildcards):
+    """The code that trains a cell: the loop, and the model that it names."""
+    named = MODELS.get(wildcards.model)
+    return code("train_images", *([f"models.{named.build}"] if named else []))
+
+
+rule train_images:
+    """Train one cell of the image experiments; resumes from its checkpoint after an interruption."""
     input:
-        images="results/datasets/{images}.npz",
+        settings="results/settings/train_images/{protocol}-{dataset}.yaml",
+        images="results/datasets/{dataset}.npz",
     output:
-        history="results/images/{protocol}/{images}/{model}/m{learners}-{averaging}/drop{dropped}/beta{beta}/run{run}/history.parquet",
+        history="results/images/{protocol}/{dataset}/{model}/m{learners}-{averaging}/drop{drop_rate}/beta{beta}/run{run}/history.parquet",
     log:
-        "results/logs/images/{protocol}/{images}/{model}/m{learners}-{averaging}/drop{dropped}/beta{beta}/run{run}.log",
+        "results/logs/train_images/{protocol}/{dataset}/{model}/m{learners}-{averaging}/drop{drop_rate}/beta{beta}/run{run}.log",
     benchmark:
-        "results/benchmarks/cells/{protocol}/{images}/{model}/m{learners}-{averaging}/drop{dropped}/beta{beta}/run{run}.tsv"
+        "results/benchmarks/train_images/{protocol}/{dataset}/{model}/m{learners}-{averaging}/drop{drop_rate}/beta{beta}/run{run}.tsv"
     conda:
         "../../envs/environment.yaml"
-    threads: IMAGES["hardware"]["threads"]
+    threads: HARDWARE["threads"]
     resources:
         runtime=cell_minutes,
         mem_mb=6000,
-        gpu=cell_gpus,
-        # how it runs, and no part of what is trained: a change here makes nothing stale
-        device=HARDWARE["device"],
-        compile=HARDWARE["compile"],
-        checkpoint_minutes=HARDWARE["checkpoint_minutes"],
+        gpu=0 if HARDWARE["device"] == "cpu" else 1,
     params:
-        cell=cell_of,
-        settings=cell_settings,
-        code=fingerprint("images"),
+        code=cell_code,
+    # Hardware changes no result beyond rounding: it stands in the command and not in the settings, so that another machine
+    # retrains nothing.
     shell:
         """
-        python -m learner_collusion train-cell \
+        python -m learner_collusion train_images \
+            --settings {input.settings:q} \
             --images {input.images:q} \
-            --cell {params.cell:q} \
-            --settings {params.settings:q} \
+            --protocol {wildcards.protocol:q} \
+            --dataset {wildcards.dataset:q} \
+            --model {wildcards.model:q} \
+            --learners {wildcards.learners} \
+            --averaging {wildcards.averaging} \
+            --drop-rate {wildcards.drop_rate} \
+            --beta {wildcards.beta} \
+            --run {wildcards.run} \
             --history {output.history:q} \
-            --checkpoint {output.history:q}.checkpoint \
-            --device {resources.device} \
-            --compile {resources.compile} \
-            --checkpoint-minutes {resources.checkpoint_minutes} \
+            --device {HARDWARE[device]} \
+            --{COMPILE}compile \
             --threads {threads} \
-            2>&1 | tee {log:q}
-        """
-
-
-rule aggregate_experiment:
-    input:
-        histories=experiment_cells,
-    output:
-        records="results/records/images/{experiment}.parquet",
-    log:
-        "results/logs/aggregate/images/{experiment}.log",
-    benchmark:
-        "results/benchmarks/aggregate/images/{experiment}.tsv"
-    localrule: True
-    conda:
-        "../../envs/environment.yaml"
-    resources:
-        runtime=10,
-        mem_mb=2000,
-    params:
-        code=fingerprint("images"),
-    shell:
-        """
-        python -m learner_collusion aggregate-cells \
-            --histories {input.histories:q} \
-            --output {output.records:q} \
-            2>&1 | tee {log:q}
-        """
-
-
-rule aggregate_images:
-    input:
-        histories=cells(*IMAGES["make"]),
-    output:
-        records="results/records/images.parquet",
-    log:
-        "results/logs/aggregate/images.log",
-    benchmark:
-        "results/benchmarks/aggregate/images.tsv"
-    localrule: True
-    conda:
-        "../../envs/environment.yaml"
-    resources:
-        runtime=10,
-        mem_mb=2000,
-    params:
-        code=fingerprint("images"),
-    shell:
-        """
-        python -m learner_collusion aggregate-cells \
-            --histories {input.histories:q} \
-            --output {output.records:q} \
-            2>&1 | tee {log:q}
-        """
-
-
-rule image_figure:
-    input:
-        records=image_figure_records,
-    output:
-        pdf="results/figures/{image_figure}.pdf",
-        png=report(
-            "results/figures/{image_figure}.png",
-            caption="../report/images.rst",
-            category="Images",
-            labels={"figure": "{image_figure}"},
-        ),
-        csv="results/figures/{image_figure}.csv",
-    log:
-        "results/logs/figures/{image_figure}.log",
-    benchmark:
-        "results/benchmarks/figures/{image_figure}.tsv"
-    localrule: True
-    conda:
-        "../../envs/environment.yaml"
-    resources:
-        runtime=10,
-        mem_mb=1000,
-    params:
-        name=image_figure_name,
-        settings=image_figure_settings,
-        note=image_figure_note,
-        code=fingerprint("figures.images"),
-    shell:
-        """
-        python -m learner_collusion figure \
-            --name {params.name} \
-            --records {input.records:q} \
-            --settings {params.settings:q} \
-            --note={params.note:q} \
-            --output {output.pdf:q} \
+            --checkpoint-minutes {HARDWARE[checkpoint_minutes]} \
             2>&1 | tee {log:q}
         """

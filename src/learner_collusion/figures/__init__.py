@@ -1,1 +1,1 @@
-"""One module a figure or family: reads records, trains nothing (but Figure 1's toy), writes PDF, PNG and CSV."""
+"""Figures, a file per family: each reads records, trains nothing (except the toy of Figure 1), and writes PDF, PNG and CSV."""

@@ -1,197 +1,238 @@
-"""Figures 5, 6 (left) and 10 to 18: mean and two standard errors over the runs, against beta, epoch, or dropped share."""
+"""Figures 5, 6 (left) and 10 to 18: mean and two standard errors over the runs, against beta, epoch, or share of dropped
+learners.
 
-import textwrap
+Each figure collects its lines in one tidy frame, with a row per point; the panels and the CSV show its rows.
+"""
 
-import numpy as np
+from collections.abc import Iterable
+
+import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
+from ..claims.verdict import standard_error_band
 from ..errors import UserError
-from ..image_records import MODELS, ImageRecords
-from ..records import IMAGE_CELL
-from ..statistics import standard_error_band
-from .style import BLUE, GREEN, GREY, ORANGE, VERMILION, plt, save
+from ..models.registry import title as model_title
+from ..records import parquet
+from ..records.images import CELL, IMAGES, at_best, curve
+from .style import BLUE, GREEN, ORANGE, VERMILION, absent, legend, lines, panels, save, set_title, set_ylabel
 
+_CELL = [name for name in CELL if name != "run"]
+_COLUMNS = [*_CELL, "quantity", "x", "mean", "two_standard_errors", "runs"]
 _LABELS = {"accuracy": "Test accuracy (%)", "err": "Test loss (ERR)"}
+_AT_BEST = "Test set, at the epoch with the lowest validation ERR."
+_IN_TRAINING = "Train: running mean over the batches of the epoch, in training mode."
 
 
-class _Figure:
-    """Panels, the rows of the CSV, and how many runs there are."""
-
-    def __init__(self, path: str, settings: dict, rows: int, columns: int, size: tuple[float, float], **options):
-        self.records, self.settings = ImageRecords(path), settings
-        self.figure, self.axes = plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
-        self.rows: list[dict] = []
-        self.runs: set[int] = set()
-
-    def title(self, dataset: str) -> str:
-        return self.settings["titles"].get(dataset, dataset)
-
-    def absent(self, axes: Axes, dataset: str, text: str | None = None) -> bool:
-        """Says on the panel what is missing; True if it is."""
-        if text is None and dataset not in self.records.missing:
-            return False
-        text = text or f"{self.title(dataset)} could not be had: left out"
-        axes.text(0.5, 0.5, textwrap.fill(text, 24), ha="center", va="center", color=GREY, transform=axes.transAxes)
-        axes.set_xticks([])
-        axes.set_yticks([])
-        axes.grid(False)
-        return True
-
-    def line(
-        self, axes: Axes, x: np.ndarray, values: np.ndarray, name: str, cell: dict, colour: str, **options
-    ) -> None:
-        if not len(values):
-            raise UserError(f"The image records hold no whole run of {cell}: run the workflow to the end.")
-        mean, width = standard_error_band(values)
-        marker = "o" if len(x) < 15 else None
-        axes.plot(x, mean, color=colour, marker=marker, markersize=3, **options)
-        axes.fill_between(x, mean - width, mean + width, color=colour, alpha=0.18, linewidth=0)
-        self.runs.add(len(values))
-        for place, m, w in zip(x, mean, width, strict=True):
-            row = {**{key: cell.get(key, "") for key in IMAGE_CELL[:-1]}, "quantity": name, "x": float(place)}
-            self.rows.append(row | {"mean": float(m), "two_standard_errors": float(w), "runs": len(values)})
-
-    def save(self, note: str, pdf: str, more: str = "") -> None:
-        counts = " or ".join(map(str, sorted(self.runs)))
-        foot = f"Line: mean over {counts} runs; band: two standard errors. {more}"
-        if counts == "1":
-            foot = f"Line: one run, so there is no band. {more}"
-        if not counts:
-            foot = ""
-        missing = [f"{self.title(d)} is left out: {reason}." for d, reason in self.records.missing.items()]
-        save(self.figure, pdf, self.rows, " ".join(filter(None, [note, *missing])), foot)
+def gap(settings, records, output) -> None:
+    """Figure 5: test minus train ERR against the epoch, beta 0 and 1."""
+    _against_epoch(settings, records, output, {("test - train", "err"): "Test - train ERR"})
 
 
-_AT_BEST = "Test set, at the epoch of the lowest validation ERR."
+def losses(settings, records, output) -> None:
+    """Figure 10: train (top) and test ERR (bottom) against the epoch, beta 0 and 1."""
+    _against_epoch(settings, records, output, {("train", "err"): "Train ERR", ("test", "err"): "Test ERR"})
 
 
-def _against_beta(figure: _Figure, axes: Axes, metric: str, cell: dict, colour: str) -> None:
-    if figure.absent(axes, cell["dataset"]):
-        return
-    betas, values = figure.records.best(metric, "beta", **cell)
-    scale = 100 if metric == "accuracy" else 1
-    figure.line(axes, betas, scale * values, metric, cell, colour)
-    axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1])
-    axes.set_xlabel(r"$\beta$")
+def decomposition(settings, records, output) -> None:
+    """Figures 11 and 12: ERR-bar (top) and DIV (bottom) against the epoch, beta 0 and 1. Option `split`: train or test."""
+    split = settings.options["split"]
+    name = split.capitalize()
+    labels = {(split, "err_bar"): rf"{name} $\overline{{\mathrm{{ERR}}}}$", (split, "div"): f"{name} DIV"}
+    _against_epoch(settings, records, output, labels)
 
 
-def practical(path: str, settings: dict, note: str, pdf: str, metric: str = "accuracy", imagenet: bool = False) -> None:
-    """Figures 6 (left), 13, 14 and 17: a test metric against beta, a column a data set, a row a model. `settings`:
-    experiment (protocol, datasets, models, learners, averaging) and titles; `imagenet` adds Figure 6's right panel."""
-    experiment, right = settings["experiment"], imagenet
-    datasets, models = experiment["datasets"], experiment["models"]
-    columns = len(datasets) + right
-    figure = _Figure(path, settings, len(models), columns, (max(2.7 * columns, 4.2), 2.1 * len(models) + 0.3))
-    for row, model in enumerate(models):
-        for column, dataset in enumerate(datasets):
-            axes = figure.axes[row, column]
-            _against_beta(figure, axes, metric, _cell(experiment, dataset, model), BLUE)
-            axes.set_title(f"{figure.title(dataset)}, {MODELS[model]}")
-        figure.axes[row, 0].set_ylabel(_LABELS[metric])
-        if right:
-            axes = figure.axes[row, -1]
-            axes.set_title(f"ImageNet, {MODELS['resnet18']}" if row == 0 else "")
-            if row == 0:
-                figure.absent(axes, "imagenet", "ImageNet: not run; its rules do not exist yet")
-            else:
-                axes.set_axis_off()
-    more = f"{experiment['learners'][0]} learners, {experiment['averaging']} averaging. {_AT_BEST}"
-    figure.save(note, pdf, more)
+def against_beta(settings, records, output) -> None:
+    """Figures 6 (left), 13, 14 and 17: a test metric against beta, a column per data set, a row per model.
+
+    Option `metric`: accuracy or err; `imagenet` adds the right panel of Figure 6.
+    """
+    experiment, metric = settings.experiment, settings.options["metric"]
+    imagenet = settings.options.get("imagenet", False)
+    table, missing = _read(records, experiment)
+    cells = [_cell(experiment, dataset=d, model=m) for m in experiment["models"] for d in experiment["datasets"]]
+    plotted = _join(_best_rows(table, metric, "beta", cell) for cell in cells if cell["dataset"] not in missing)
+    figure, axes = panels(len(experiment["datasets"]) + imagenet, len(experiment["models"]), 2.7, 2.1)
+    for cell, panel in zip(cells, axes[:, : len(experiment["datasets"])].flat, strict=True):
+        set_title(panel, f"{_title(settings, cell['dataset'])}, {model_title(cell['model'])}")
+        if cell["dataset"] in missing:
+            _leave_out(settings, panel, cell["dataset"])
+            continue
+        _draw(panel, plotted, BLUE, dataset=cell["dataset"], model=cell["model"])
+        _beta_axis(panel)
+        set_ylabel(panel, _LABELS[metric])
+    if imagenet:
+        set_title(axes[0, -1], f"ImageNet, {model_title('resnet18')}")
+        absent(axes[0, -1], "ImageNet: not run")
+        for panel in axes[1:, -1]:
+            panel.set_axis_off()
+    [learners] = experiment["learners"]
+    more = f"{learners} learners, {experiment['averaging']} averaging. {_AT_BEST}"
+    _save(settings, figure, output, plotted, missing, more)
 
 
-def _cell(experiment: dict, dataset: str, model: str, learners: int | None = None, **others) -> dict:
+def both_metrics(settings, records, output) -> None:
+    """Figures 15 and 16: test accuracy (top) and loss (bottom) against beta, a column per number of learners."""
+    experiment = settings.experiment
+    [dataset], [model] = experiment["datasets"], experiment["models"]
+    table, missing = _read(records, experiment)
+    cells = [_cell(experiment, learners=learners) for learners in experiment["learners"]]
+    rows = (_best_rows(table, m, "beta", cell) for cell in cells for m in ("accuracy", "err") if dataset not in missing)
+    plotted = _join(rows)
+    figure, axes = panels(len(cells), 2, 2.9, 1.9)
+    for column, cell in enumerate(cells):
+        size = f"M\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{cell['learners']}"
+        set_title(axes[0, column], f"{_title(settings, dataset)}, {model_title(model)}, {size}")
+        for panel, metric, colour in zip(axes[:, column], ("accuracy", "err"), (BLUE, VERMILION), strict=True):
+            if dataset in missing:
+                _leave_out(settings, panel, dataset)
+                continue
+            _draw(panel, plotted, colour, learners=cell["learners"], quantity=metric)
+            _beta_axis(panel)
+            set_ylabel(panel, _LABELS[metric])
+        _share_x_labels(axes[:, column])
+    _save(settings, figure, output, plotted, missing, _AT_BEST)
+
+
+def dropout(settings, records, output) -> None:
+    """Figure 18: test DIV, ERR-bar, ERR and accuracy against the share of learners dropped in training, beta = 1."""
+    experiment = settings.experiment
+    table, missing = _read(records, experiment)
+    cell = _cell(experiment, beta=1.0)
+    del cell["drop_rate"]
+    names = {
+        "div": ("DIV", ORANGE), "err_bar": (r"$\overline{\mathrm{ERR}}$", GREEN), "err": ("ERR", VERMILION),
+        "accuracy": ("accuracy (%)", BLUE),
+    }  # fmt: skip
+    found = [] if cell["dataset"] in missing else [_best_rows(table, metric, "drop_rate", cell) for metric in names]
+    plotted = _join(found)
+    figure, axes = panels(len(names), width=2.4, height=2.1)
+    for panel, (metric, (label, colour)) in zip(axes[0], names.items(), strict=True):
+        panel.set_title(f"Test {label}")
+        if not found:
+            _leave_out(settings, panel, cell["dataset"])
+            continue
+        _draw(panel, plotted, colour, quantity=metric)
+        panel.set_xticks(plotted["x"].unique())
+        panel.set_xlabel("Share of learners dropped")
+    what = f"{_title(settings, cell['dataset'])}, {model_title(cell['model'])}, {cell['learners']} learners."
+    _save(settings, figure, output, plotted, missing, f"{what} {_AT_BEST}")
+
+
+def _against_epoch(settings, records, output, labels: dict[tuple[str, str], str]) -> None:
+    """A column per data set, a row per (split, metric) in `labels`, a line each for beta 0 and 1."""
+    experiment = settings.experiment
+    datasets, [model] = experiment["datasets"], experiment["models"]
+    table, missing = _read(records, experiment)
+    plotted = _join(
+        _curve_rows(table, split, metric, _cell(experiment, dataset=dataset, beta=beta))
+        for dataset in datasets if dataset not in missing for split, metric in labels for beta in (0.0, 1.0)
+    )  # fmt: skip
+    figure, axes = panels(len(datasets), len(labels), 3.0, 2.1)
+    for column, dataset in enumerate(datasets):
+        set_title(axes[0, column], f"{_title(settings, dataset)}, {model_title(model)}")
+        for panel, ((split, metric), label) in zip(axes[:, column], labels.items(), strict=True):
+            if dataset in missing:
+                _leave_out(settings, panel, dataset)
+                continue
+            mine = plotted[(plotted["dataset"] == dataset) & (plotted["quantity"] == _quantity(split, metric))]
+            named = mine.assign(line=mine["beta"].map(lambda beta: rf"$\beta$ = {beta:g}"))
+            lines(panel, named, "x", "line", [BLUE, VERMILION])
+            panel.set_xlabel("Epoch")
+            panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+            set_ylabel(panel, label)
+        _share_x_labels(axes[:, column])
+    drawn = [panel for panel in axes.flat if panel.lines]
+    if drawn:
+        legend(figure, drawn[0])
+    _save(settings, figure, output, plotted, missing, _IN_TRAINING)
+
+
+def _read(records, experiment: dict) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The image records, and the experiment's data sets that were not available, each with the reason."""
+    missing = parquet.read_metadata(records).get("missing", {})
+    return parquet.read(records, IMAGES), {name: missing[name] for name in experiment["datasets"] if name in missing}
+
+
+def _title(settings, dataset: str) -> str:
+    return settings.titles.get(dataset, dataset)
+
+
+def _cell(experiment: dict, **others) -> dict:
+    """The cell of an experiment, by default with its first data set, model and number of learners, at drop rate 0."""
     return {
         "protocol": experiment["protocol"],
-        "dataset": dataset,
-        "model": model,
-        "learners": learners or experiment["learners"][0],
+        "dataset": experiment["datasets"][0],
+        "model": experiment["models"][0],
+        "learners": experiment["learners"][0],
         "averaging": experiment["averaging"],
-        "dropped": 0.0,
+        "drop_rate": 0.0,
     } | others
 
 
-def both_metrics(path: str, settings: dict, note: str, pdf: str) -> None:
-    """Figures 15 and 16: test accuracy (top) and loss (bottom) against beta, a column a number of learners."""
-    experiment = settings["experiment"]
-    [dataset], [model], sizes = experiment["datasets"], experiment["models"], experiment["learners"]
-    figure = _Figure(path, settings, 2, len(sizes), (max(2.9 * len(sizes), 4.4), 4.0), sharex=True)
-    for column, learners in enumerate(sizes):
-        for row, (metric, colour) in enumerate((("accuracy", BLUE), ("err", VERMILION))):
-            axes = figure.axes[row, column]
-            _against_beta(figure, axes, metric, _cell(experiment, dataset, model, learners), colour)
-            figure.axes[row, 0].set_ylabel(_LABELS[metric])
-        figure.axes[0, column].set_xlabel("")
-        figure.axes[0, column].set_title(f"{figure.title(dataset)}, {MODELS[model]}, M = {learners}")
-    figure.save(note, pdf, _AT_BEST)
+def _quantity(split: str, metric: str) -> str:
+    return "test - train gap" if split == "test - train" else f"{split} {metric}"
 
 
-def _epochs(values: np.ndarray) -> np.ndarray:
-    return np.arange(1, values.shape[1] + 1)
+def _curve_rows(table: pd.DataFrame, split: str, metric: str, cell: dict) -> pd.DataFrame:
+    """Rows of `plotted`: a metric over training. Where a run stopped early, the line ends for all of them."""
+    if split == "test - train":
+        runs = curve(table, "test", metric, **cell) - curve(table, "train", metric, **cell)
+    else:
+        runs = curve(table, split, metric, **cell)
+    return _rows(runs.dropna(axis=1), _quantity(split, metric), cell)
 
 
-def gap(path: str, settings: dict, note: str, pdf: str) -> None:
-    """Figure 5: test minus train ERR against the epoch, beta 0 and 1."""
-    _epoch_panels(path, settings, note, pdf, [("Test - train ERR", "gap", None)])
+def _best_rows(table: pd.DataFrame, metric: str, by: str, cell: dict) -> pd.DataFrame:
+    """Rows of `plotted`: a test metric against the column `by`, at each run's evaluation of lowest validation ERR."""
+    scale = 100 if metric == "accuracy" else 1
+    return _rows(scale * at_best(table, metric, by, **cell), metric, cell)
 
 
-def losses(path: str, settings: dict, note: str, pdf: str) -> None:
-    """Figure 10: train (top) and test ERR (bottom) against the epoch, beta 0 and 1."""
-    _epoch_panels(path, settings, note, pdf, [("Train ERR", "err", "train"), ("Test ERR", "err", "test")])
+def _rows(runs: pd.DataFrame, quantity: str, cell: dict) -> pd.DataFrame:
+    """`runs` has a row per run and a column per x; returns a row per x, with the columns `_COLUMNS`, low and high."""
+    if runs.empty:
+        named = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in cell.items())
+        raise UserError(f"The image records hold no complete run of {named}: run the workflow to the end.")
+    band = standard_error_band(runs).rename_axis("x").reset_index().rename(columns={"width": "two_standard_errors"})
+    # what is on the horizontal axis is no part of the cell
+    return band.assign(**{name: cell.get(name, "") for name in _CELL}, quantity=quantity, runs=len(runs))
 
 
-def parts(path: str, settings: dict, note: str, pdf: str, split: str = "train") -> None:
-    """Figures 11 (train) and 12 (test): ERR-bar (top) and DIV (bottom) against the epoch, beta 0 and 1."""
-    name = split.capitalize()
-    rows = [(rf"{name} $\overline{{\mathrm{{ERR}}}}$", "err_bar", split), (f"{name} DIV", "div", split)]
-    _epoch_panels(path, settings, note, pdf, rows)
+def _join(rows: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """All rows in one frame, also where no data set was available."""
+    rows = list(rows)
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=[*_COLUMNS, "low", "high"])
 
 
-def _epoch_panels(path: str, settings: dict, note: str, pdf: str, rows: list[tuple]) -> None:
-    experiment = settings["experiment"]
-    datasets, [model] = experiment["datasets"], experiment["models"]
-    size = (max(3.0 * len(datasets), 4.2), 2.1 * len(rows) + 0.3)
-    figure = _Figure(path, settings, len(rows), len(datasets), size, sharex="col")
-    for column, dataset in enumerate(datasets):
-        figure.axes[0, column].set_title(f"{figure.title(dataset)}, {MODELS[model]}")
-        for row, (label, metric, split) in enumerate(rows):
-            axes = figure.axes[row, column]
-            figure.axes[row, 0].set_ylabel(label)
-            if figure.absent(axes, dataset):
-                continue
-            for beta, colour, style in ((0.0, BLUE, "-"), (1.0, VERMILION, "--")):
-                cell = _cell(experiment, dataset, model, beta=beta)
-                if metric == "gap":
-                    values = figure.records.curve("test", "err", **cell) - figure.records.curve("train", "err", **cell)
-                else:
-                    values = figure.records.curve(split, metric, **cell)
-                name = f"{split or 'test - train'} {metric}"
-                options = {"label": rf"$\beta$ = {beta:g}", "linestyle": style}
-                figure.line(axes, _epochs(values), values, name, cell, colour, **options)
-        figure.axes[-1, column].set_xlabel("Epoch")
-    figure.axes[0, 0].legend()
-    figure.save(note, pdf, "Train: running over the epoch's batches, in training mode.")
+def _draw(panel: Axes, plotted: pd.DataFrame, colour: str, **where) -> None:
+    """The line of the rows whose columns have these values."""
+    for name, value in where.items():
+        plotted = plotted[plotted[name] == value]
+    lines(panel, plotted, "x", "quantity", [colour])
 
 
-def dropout(path: str, settings: dict, note: str, pdf: str) -> None:
-    """Figure 18: test DIV, ERR-bar, ERR and accuracy against the share of learners dropped in training, beta = 1."""
-    experiment = settings["experiment"]
-    [dataset], [model] = experiment["datasets"], experiment["models"]
-    figure = _Figure(path, settings, 1, 4, (9.6, 2.4))
-    cell = _cell(experiment, dataset, model, beta=1.0)
-    del cell["dropped"]
-    names = {
-        "div": ("DIV", ORANGE), "err_bar": (r"$\overline{\mathrm{ERR}}$", GREEN), "err": ("ERR", VERMILION),
-        "accuracy": ("Accuracy (%)", BLUE),
-    }  # fmt: skip
-    for axes, (metric, (label, colour)) in zip(figure.axes[0], names.items(), strict=True):
-        axes.set_title(f"Test {label}")
-        if figure.absent(axes, dataset):
-            continue
-        shares, values = figure.records.best(metric, "dropped", **cell)
-        scale = 100 if metric == "accuracy" else 1
-        figure.line(axes, shares, scale * values, metric, cell, colour)
-        axes.set_xticks(shares)
-        axes.set_xlabel("Share of learners dropped")
-    figure.save(
-        note, pdf, f"{figure.title(dataset)}, {MODELS[model]}, {experiment['learners'][0]} learners. {_AT_BEST}"
-    )
+def _beta_axis(panel: Axes) -> None:
+    panel.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1])
+    panel.set_xlabel(r"$\beta$")
+
+
+def _share_x_labels(column: Iterable[Axes]) -> None:
+    """Numbers and label of the horizontal axis at the lowest panel alone; all of a column have the same."""
+    for panel in list(column)[:-1]:
+        panel.set_xlabel("")
+        panel.tick_params(labelbottom=False)
+
+
+def _leave_out(settings, panel: Axes, dataset: str) -> None:
+    absent(panel, f"{_title(settings, dataset)}: not available, left out")
+
+
+def _save(settings, figure, output, plotted: pd.DataFrame, missing: dict[str, str], more: str) -> None:
+    counts = " or ".join(map(str, sorted(plotted["runs"].unique())))
+    foot = f"Line: mean over {counts} runs; band: two standard errors. {more}"
+    if counts == "1":
+        foot = f"Line: one run, so there is no band. {more}"
+    reasons = [f"{_title(settings, dataset)} is left out: {reason}." for dataset, reason in missing.items()]
+    note = " ".join(filter(None, [settings.note, *reasons]))
+    save(figure, output, plotted[_COLUMNS], note, foot if counts else "")

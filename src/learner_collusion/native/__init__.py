@@ -1,8 +1,8 @@
-"""The native library: native/*.cpp, which `pip install` compiles where there is a compiler, called through ctypes.
+"""The native library, one shared object that `pip install` compiles if it can, called through ctypes.
 
-`training.native_engine` trains with it, `native.convolution` is its layer for CNNs. ctypes releases the GIL while it runs.
-For tests and measurements: set LEARNER_COLLUSION_ISA to portable or avx2 to use less than the machine has,
-LEARNER_COLLUSION_NATIVE to use another build of the library.
+Two parts, each with its Python binding beside its C++: `native.engine` trains sweeps of MLPs, `native.convolution` is a
+layer for CNNs. ctypes releases the GIL while the library runs. For tests and measurements: set LEARNER_COLLUSION_ISA to
+portable or avx2 to use less than the machine offers, LEARNER_COLLUSION_NATIVE to the path of another build.
 """
 
 import ctypes
@@ -16,9 +16,9 @@ _INSTRUCTION_SETS = {"auto": 0, "portable": 1, "avx2": 2, "avx512": 3}
 
 @functools.cache
 def compiled() -> ctypes.CDLL | None:
-    """The compiled library, or None where the package was installed without a compiler."""
-    if own := os.environ.get("LEARNER_COLLUSION_NATIVE"):
-        return ctypes.CDLL(own)
+    """The compiled library, or None if the package was installed without a C++ compiler."""
+    if path := os.environ.get("LEARNER_COLLUSION_NATIVE"):
+        return ctypes.CDLL(path)
     for suffix in importlib.machinery.EXTENSION_SUFFIXES:
         path = Path(__file__).with_name("_native" + suffix)
         if path.exists():
@@ -27,13 +27,13 @@ def compiled() -> ctypes.CDLL | None:
 
 
 def instruction_set() -> str:
-    """What the library runs on here: portable, avx2 or avx512."""
+    """The instruction set that the library uses on this machine: portable, avx2 or avx512."""
     best = compiled().collusion_instruction_set()
     return next(name for name, number in _INSTRUCTION_SETS.items() if number == min(best, wanted() or best))
 
 
 def wanted() -> int:
-    """The instruction set asked for, as the library counts them; 0 for the best of the machine."""
+    """The number of the requested instruction set, as the library counts them; 0 for the best of the machine."""
     name = os.environ.get("LEARNER_COLLUSION_ISA", "auto")
     if name not in _INSTRUCTION_SETS:
         raise ValueError(f"LEARNER_COLLUSION_ISA is {name!r}: set it to one of {', '.join(_INSTRUCTION_SETS)}.")

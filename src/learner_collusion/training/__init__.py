@@ -1,1 +1,1 @@
-"""Training: early stopping and best weights inside, behind one function with two engines (see `sweep`)."""
+"""Training: of image ensembles (`loop`, on the `batches` of a family), and of the MLPs of the tabular experiments (`sweep`)."""

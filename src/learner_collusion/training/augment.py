@@ -1,14 +1,16 @@
 """Augmentation of whole batches on the device where the images lie: crop, flip and rotation as one gather.
 
 Torchvision's transforms, one image after the other, cost about 600 us an image. Here each output pixel is traced back
-through rotation, flip and crop to one pixel of the stored image, and all are fetched at once; each image has parameters
-of its own. Nearest neighbours and black corners, as torchvision's `RandomRotation` does by default.
+through rotation, flip and crop to one pixel of the stored image, and all are fetched at once; each image has different
+parameters. Nearest neighbours and black corners, as torchvision's `RandomRotation` does by default.
 """
 
 import math
 
 import torch
 from torch import Tensor
+
+from .protocol import Augmentation
 
 SIZE = 32
 _BLACK = SIZE * SIZE  # the index of the pixel that stands for all outside of the image
@@ -21,12 +23,12 @@ def pack(images: Tensor) -> Tensor:
     return pixels.view(torch.int32).squeeze(2)
 
 
-def draw(count: int, augmentation: dict, generator: torch.Generator) -> Tensor:
+def draw(count: int, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
     """Random parameters (count, 4) float32: rows and columns of the crop (0 to twice the padding), flip (0 or 1), and the
     angle of the rotation in degrees, counter-clockwise."""
-    padding, rotation = augmentation["crop_padding"], augmentation["rotation"]
+    padding, rotation = augmentation.crop_padding, augmentation.rotation
     crop = torch.randint(0, 2 * padding + 1, (count, 2), generator=generator).float()
-    flip = torch.randint(0, 2, (count, 1), generator=generator).float() * bool(augmentation["flip"])
+    flip = torch.randint(0, 2, (count, 1), generator=generator).float() * bool(augmentation.flip)
     angle = torch.rand(count, 1, generator=generator) * (2 * rotation) - rotation
     return torch.cat([crop, flip, angle], 1)
 

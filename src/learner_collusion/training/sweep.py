@@ -1,17 +1,66 @@
-"""One function that trains the betas of a sweep, whichever engine does it."""
+"""Training of the MLP ensembles: one function that trains the betas of a sweep, on either of two engines."""
+
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
 from .. import native
+from ..data.splits import Split
 from ..errors import UserError
-from . import native_engine
-from .mlp import Network, Settings, Split, Sweep, Trained
+from ..models.mlp import Network
+from ..native import engine as native_engine
 
 ENGINES = ("auto", "native", "torch")
+HISTORY_COLUMNS = ("train_err", "train_err_bar", "validation_err", "validation_err_bar", "validation_div")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Adam's learning rate and weight decay (L2 in the gradient), the batch size, and when to stop (epochs)."""
+
+    learning_rate: float
+    weight_decay: float
+    batch_size: int
+    max_epochs: int
+    patience: int
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What the betas of one run are trained from: the same initial weights, on the same batches.
+
+    `initial` (learners, parameters) as from `models.mlp.initial_parameters`; `permutations` (epochs, rows) as from
+    `batch_permutations`, of at least `max_epochs`.
+    """
+
+    network: Network
+    split: Split
+    settings: Settings
+    betas: list[float]
+    initial: np.ndarray
+    permutations: np.ndarray
+
+
+@dataclass
+class Trained:
+    """One trained ensemble. Epochs count from 1; `diverged` is the epoch of the first loss that was not finite, or 0."""
+
+    beta: float
+    best: np.ndarray  # (learners, parameters), of the epoch with the lowest validation ERR
+    last: np.ndarray  # (learners, parameters), after the last step
+    history: np.ndarray  # (epochs run, len(HISTORY_COLUMNS))
+    best_epoch: int
+    diverged: int
+
+
+def batch_permutations(rows: int, epochs: int, generator: np.random.Generator) -> np.ndarray:
+    """(epochs, rows) int32: the random order in which each epoch takes the rows, the same for every beta."""
+    permutations = np.tile(np.arange(rows, dtype=np.int32), (epochs, 1))
+    return generator.permuted(permutations, axis=1, out=permutations)
 
 
 def choose_engine(engine: str = "auto", device: str = "cpu") -> str:
-    """`native` on the CPU where the package was installed with a compiler, else `torch`; UserError for what is not there."""
+    """`native` on the CPU where the package was installed with a compiler, else `torch`; UserError where that is impossible."""
     if engine not in ENGINES:
         raise UserError(f"engine is {engine!r}: choose one of {', '.join(ENGINES)}.")
     if engine == "native" and device != "cpu":
@@ -28,7 +77,7 @@ def choose_engine(engine: str = "auto", device: str = "cpu") -> str:
 
 
 def check_device(device: str) -> None:
-    """UserError where `device` is a GPU that is not there."""
+    """UserError where `device` is a GPU that PyTorch does not see."""
     if device != "cpu":
         import torch
 
@@ -42,14 +91,14 @@ def train_sweep(
     settings: Settings,
     betas: list[float],
     initial: np.ndarray,
-    orders: np.ndarray,
+    permutations: np.ndarray,
     weights: np.ndarray | None = None,
     engine: str = "auto",
     device: str = "cpu",
     threads: int = 1,
 ) -> list[Trained]:
     """`train_sweeps` for one sweep: one trained ensemble for each beta."""
-    sweep = Sweep(network, split, settings, betas, initial, orders)
+    sweep = Sweep(network, split, settings, betas, initial, permutations)
     return train_sweeps([sweep], weights, engine, device, threads)[0]
 
 
@@ -65,10 +114,10 @@ def train_sweeps(
     `weights` (learners,) are the ensemble's w_j, uniform by default. Training stops after `patience` epochs without a
     lower validation ERR, at the first loss that is not finite, or after `max_epochs`.
 
-    On the native engine each beta's numbers are the same, bit for bit, whatever is trained beside it and on however many
-    threads. The PyTorch engine agrees within float32 tolerance; it trains sweeps of the same shape as one program.
+    On the native engine the numbers of each beta are the same, bit for bit, whatever is trained beside it and on any
+    number of threads. The PyTorch engine agrees within float32 tolerance; it trains sweeps of the same shape as one program.
 
-    Errors: UserError for beta outside [0, 1], an engine or device that is not there, or arrays that do not fit.
+    Errors: UserError for beta outside [0, 1], an engine or device that is not available, or arrays that do not fit.
     """
     learners = sweeps[0].network.learners
     weights = np.full(learners, 1 / learners) if weights is None else np.asarray(weights)
@@ -76,7 +125,7 @@ def train_sweeps(
         _check(sweep, weights)
     weights = weights.astype(np.float32)
     if choose_engine(engine, device) == "native":
-        return [native_engine.train(sweep, weights, threads=threads) for sweep in sweeps]
+        return [_train_native(sweep, weights, threads) for sweep in sweeps]
     check_device(device)
     from . import torch_engine
 
@@ -86,46 +135,66 @@ def train_sweeps(
     trained: list[list[Trained]] = [[] for _ in sweeps]
     for positions in alike.values():
         group = torch_engine.train([sweeps[position] for position in positions], weights, device)
-        for position, found in zip(positions, group, strict=True):
-            trained[position] = found
+        for position, results in zip(positions, group, strict=True):
+            trained[position] = results
     return trained
 
 
+def _train_native(sweep: Sweep, weights: np.ndarray, threads: int) -> list[Trained]:
+    split, settings = sweep.split, sweep.settings
+    results = native_engine.train(
+        astuple(sweep.network),
+        (split.x, split.y, split.validation_x, split.validation_y),
+        sweep.betas,
+        settings.learning_rate,
+        settings.weight_decay,
+        settings.batch_size,
+        settings.max_epochs,
+        settings.patience,
+        sweep.initial,
+        sweep.permutations,
+        weights,
+        threads,
+    )
+    return [Trained(beta, *result) for beta, result in zip(sweep.betas, results, strict=True)]
+
+
 def _shape(sweep: Sweep) -> tuple:
-    """What sweeps have to share to be trained as one program."""
+    """What sweeps must share to be trained as one program."""
     settings, split = sweep.settings, sweep.split
     epochs = (settings.batch_size, settings.max_epochs, settings.patience)
     return (sweep.network, *epochs, split.x.shape, split.validation_x.shape)
 
 
 def _check(sweep: Sweep, weights: np.ndarray) -> None:
-    network, split, settings, orders = sweep.network, sweep.split, sweep.settings, sweep.orders
+    network, split, settings, permutations = sweep.network, sweep.split, sweep.settings, sweep.permutations
     for beta in sweep.betas:
         if not 0 <= beta <= 1:
             raise UserError(
                 f"beta is {beta}, but must lie in [0, 1]: beyond 1 the objective has no lower bound (Theorem 5.1)."
             )
     rows, features = split.x.shape
-    if sweep.initial.shape != (network.learners, network.parameters):
-        raise UserError(
-            f"initial must be {(network.learners, network.parameters)} for this network, however: {sweep.initial.shape}."
-        )
+    expected = (network.learners, network.parameters)
+    if sweep.initial.shape != expected:
+        raise UserError(f"initial must have shape {expected} for this network, but has shape {sweep.initial.shape}.")
     if features != network.features or split.validation_x.shape[1] != features or weights.shape != (network.learners,):
         raise UserError("The network does not fit: check features against x and learners against weights.")
     if len(split.y) != rows or len(split.validation_y) != len(split.validation_x) or not len(split.validation_y):
         raise UserError("Each of x and validation_x needs as many rows as its targets, and validation_x at least one.")
-    if orders.shape[0] < settings.max_epochs or orders.shape[1] != rows or orders.min() < 0 or orders.max() >= rows:
+    fits = permutations.shape[0] >= settings.max_epochs and permutations.shape[1] == rows
+    if not fits or permutations.min() < 0 or permutations.max() >= rows:
         raise UserError(
-            f"orders must be ({settings.max_epochs}, {rows}) and hold row numbers, however: {orders.shape}."
+            f"permutations must be ({settings.max_epochs}, {rows}) and hold row numbers, but has shape "
+            f"{permutations.shape}."
         )
-    if min(network.learners, network.hidden, network.layers, settings.batch_size, settings.patience) < 1:
-        raise UserError("learners, hidden, layers, batch_size and patience must be at least 1.")
+    if min(network.learners, network.hidden_units, network.layers, settings.batch_size, settings.patience) < 1:
+        raise UserError("learners, hidden_units, layers, batch_size and patience must be at least 1.")
 
 
 def predict(network: Network, parameters: np.ndarray, x: np.ndarray, engine: str = "auto", device: str = "cpu"):
     """Predictions (rows, learners) float32 of an ensemble with `parameters` (learners, parameters)."""
     if choose_engine(engine, device) == "native":
-        return native_engine.predict(network, parameters, x)
+        return native_engine.predict(astuple(network), parameters, x)
     from . import torch_engine
 
     return torch_engine.predict(network, parameters, x, device)

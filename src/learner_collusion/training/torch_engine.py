@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .mlp import HISTORY_COLUMNS, Network, Sweep, Trained
+from ..models.mlp import Network
+from .sweep import HISTORY_COLUMNS, Sweep, Trained
 
 
 class _Stack:
@@ -36,10 +37,10 @@ class _Stack:
     def forward(self, x: Tensor) -> list[Tensor]:
         """Activations of each layer, (stack, rows, units), the last one the predictions; x is (sweeps, rows, features)."""
         if len(x) == 1:
-            own = x.expand(len(self.parameters), *x.shape[1:])
+            inputs = x.expand(len(self.parameters), *x.shape[1:])
         else:
-            own = x[self.sweep].repeat_interleave(self.network.learners, 0)
-        activations = [own]
+            inputs = x[self.sweep].repeat_interleave(self.network.learners, 0)
+        activations = [inputs]
         layers = self.layers(self.parameters)
         for i, (weight, bias) in enumerate(layers):
             value = torch.baddbmm(bias, activations[-1], weight)
@@ -50,16 +51,16 @@ class _Stack:
         """f - y (cells, learners, rows), mean - y (cells, rows), and ERR, ERR-bar and DIV (cells,); y is (sweeps, rows)."""
         f = output.squeeze(2).unflatten(0, (len(self.betas), self.network.learners))
         mean, y = (f * self.weights[:, None]).sum(1), y[self.sweep]
-        each, whole = f - y[:, None], mean - y
+        each, joint = f - y[:, None], mean - y
         err_bar = (each.square().mean(2) * self.weights).sum(1)
         div = ((f - mean[:, None]).square().mean(2) * self.weights).sum(1)
-        return each, whole, whole.square().mean(1), err_bar, div
+        return each, joint, joint.square().mean(1), err_bar, div
 
     def gradient(self, activations: list[Tensor], y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Derivatives of Eq. 2 by all parameters, written out by hand; and the batch's ERR and ERR-bar."""
-        each, whole, err, err_bar, _ = self.parts(activations[-1], y)
+        each, joint, err, err_bar, _ = self.parts(activations[-1], y)
         beta = self.betas[:, None, None]
-        delta = (1 - beta) * each + beta * whole[:, None]
+        delta = (1 - beta) * each + beta * joint[:, None]
         delta = (delta * self.weights[:, None] * (2 / y.shape[1])).flatten(0, 1).unsqueeze(2)
         gradient = torch.empty_like(self.parameters)
         slots, layers = self.layers(gradient), self.layers(self.parameters)
@@ -81,7 +82,7 @@ class _Stack:
         self.parameters.sub_(self.mean / spread * (rate / (1 - 0.9**self.step)))
 
     def keep(self, cells: list[int]) -> "_Stack":
-        """The same with these cells alone."""
+        """The same with these cells only."""
         kept = copy.copy(self)
         index = torch.tensor(cells, device=self.betas.device)
         kept.sweep, kept.betas, kept.rates = self.sweep[index], self.betas[index], self.rates[index]
@@ -125,7 +126,7 @@ def train(sweeps: list[Sweep], weights: np.ndarray, device: str = "cpu") -> list
     advance, totals = _stepper(stack, x, y, settings.batch_size)
     for epoch in range(1, settings.max_epochs + 1):
         totals.zero_()
-        for batch in put([s.orders[epoch - 1] for s in sweeps], torch.int64).split(settings.batch_size, 1):
+        for batch in put([s.permutations[epoch - 1] for s in sweeps], torch.int64).split(settings.batch_size, 1):
             advance(batch)
         validation = torch.stack(stack.parts(stack.forward(validation_x)[-1], validation_y)[2:])
         # the epoch's one synchronisation
@@ -156,7 +157,7 @@ def train(sweeps: list[Sweep], weights: np.ndarray, device: str = "cpu") -> list
 
 def _stepper(stack: _Stack, x: Tensor, y: Tensor, batch_size: int) -> tuple[Callable[[Tensor], None], Tensor]:
     """A function that trains `stack` on the rows (sweeps, batch) that it is given, and the sums of ERR and ERR-bar
-    (2, cells) that it adds to. On a GPU whole batches replay the step as a CUDA graph: one launch in place of dozens."""
+    (2, cells) that it adds to. On a GPU full batches replay the step as a CUDA graph: one launch in place of dozens."""
     totals = torch.zeros(2, len(stack.betas), dtype=torch.float64, device=x.device)
     sweeps = torch.arange(len(x), device=x.device)[:, None]
 

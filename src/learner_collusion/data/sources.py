@@ -1,0 +1,149 @@
+"""Raw files: from the origin, else from a mirror folder, verified by checksum. Standard library alone."""
+
+import hashlib
+import io
+import os
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import UserError
+from ..files import replacing
+
+MIRROR_VARIABLE = "LEARNER_COLLUSION_MIRROR"
+
+
+class Unavailable(Exception):
+    """A source does not have the file; the message says why."""
+
+
+def fetch(
+    output: str | Path,
+    file: str,
+    url: str | None,
+    sha256: Sequence[str] | None,
+    mirror: str | None = None,
+    retries: int = 2,
+    timeout: float = 20,
+) -> str:
+    """Write the raw `file` of a data set to `output`, and return where it came from: "origin" or "mirror".
+
+    The origin `url` (the file itself, or a zip archive that contains it) is asked first, then the folder `mirror`, where
+    `file` may lie at any depth. `sha256` lists the accepted checksums; None accepts any, for files whose content is
+    checked after reading.
+
+    Errors: UserError where neither has the file, or what they have is not the expected file.
+    """
+    reasons = []
+    for source, read in (
+        ("origin", lambda: download(url, file, retries, timeout)),
+        ("mirror", lambda: find(mirror, file)),
+    ):
+        try:
+            content = read()
+        except Unavailable as reason:
+            reasons.append(str(reason))
+            continue
+        checksum = hashlib.sha256(content).hexdigest()
+        if sha256 is None or checksum in sha256:
+            with replacing(output) as beside:
+                beside.write_bytes(content)
+            return source
+        reasons.append(
+            f"the {source}'s copy is another file or damaged (SHA-256 {checksum[:12]}..., not {sha256[0][:12]}...)"
+        )
+    raise UserError(
+        f"{file} is not available: {'; '.join(reasons)}. Put the original file into a folder and set {MIRROR_VARIABLE} "
+        "to it."
+    )
+
+
+def original(
+    url: str, file: str, md5: str, mirror: str | None = None, retries: int = 2, timeout: float = 20
+) -> tuple[str, bytes]:
+    """Where an official archive came from (its URL, or "the mirror"), and its bytes.
+
+    Errors: Unavailable where neither has it; UserError where the first copy is not the official file.
+    """
+    try:
+        where, content = url, download(url, file, retries, timeout)
+    except Unavailable as reason:
+        try:
+            where, content = "the mirror", find(mirror, file)
+        except Unavailable as second:
+            raise Unavailable(f"{reason}, and {second}") from None
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+        raise UserError(f"{file} from {where} is damaged or another file (wrong MD5): fetch the original again.")
+    return where, content
+
+
+def download(url: str | None, file: str, retries: int, timeout: float) -> bytes:
+    """The file at `url`, or the member `file` of the zip archive there; Unavailable where that fails."""
+    if url is None:
+        raise Unavailable("it has no address to download it from")
+    for attempt in range(retries + 1):
+        try:
+            with urllib.request.urlopen(url, timeout=timeout) as response:
+                return _unpack(response.read(), file)
+        except urllib.error.HTTPError as error:
+            raise Unavailable(f"{url} answers {error.code}") from None
+        except OSError as error:
+            reason = error.reason if isinstance(error, urllib.error.URLError) else error
+            if attempt < retries and isinstance(reason, TimeoutError | ConnectionResetError):
+                time.sleep(2**attempt)
+                continue
+            raise Unavailable(f"{url} does not answer ({reason})") from None
+    raise AssertionError("unreachable")
+
+
+def _unpack(content: bytes, file: str) -> bytes:
+    """The member `file` of a zip archive, or of an archive inside it; other content as it is."""
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        return content
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for member in archive.namelist():
+                if member.rsplit("/", 1)[-1] == file:
+                    return archive.read(member)
+                if member.endswith(".zip"):
+                    inner = archive.read(member)
+                    try:
+                        return _unpack(inner, file)
+                    except Unavailable:
+                        continue
+    except zipfile.BadZipFile as error:
+        raise Unavailable(f"the archive is damaged ({error})") from None
+    raise Unavailable(f"the archive does not contain {file}")
+
+
+def find(mirror: str | None, file: str) -> bytes:
+    """The bytes of `file`, at any depth below the folder `mirror`; Unavailable where it is not there."""
+    if not mirror:
+        raise Unavailable(f"no mirror is set ({MIRROR_VARIABLE}, or datasets.mirror in the configuration)")
+    if not Path(mirror).is_dir():
+        raise Unavailable(f"the mirror {mirror} is not a folder")
+    folder = folder_with(mirror, file)
+    if folder is None:
+        raise Unavailable(f"the mirror {mirror} does not contain {file}")
+    return (folder / file).read_bytes()
+
+
+def folder_with(mirror: str | None, file: str) -> Path | None:
+    """The folder at or below `mirror` that contains `file`, which may have a folder in front; None where there is none."""
+    for parent, _, _ in os.walk(mirror or os.devnull):
+        if Path(parent, file).is_file():
+            return Path(parent)
+    return None
+
+
+def export_diabetes(output: str | Path) -> str:
+    """Write the diabetes table that scikit-learn ships (Efron et al. 2004), in its original units, as CSV."""
+    from sklearn.datasets import load_diabetes
+
+    frame = load_diabetes(as_frame=True, scaled=False).frame
+    with replacing(output) as beside:
+        frame.to_csv(beside, index=False)
+    return "scikit-learn"

@@ -1,1 +1,0 @@
-"""Data sets: where they come from (`sources`), and how each family is prepared (`tabular`)."""

@@ -1,0 +1,49 @@
+"""Every base learner, one entry each; the schema, the fingerprints, the figures and the tables read it here.
+
+To add a model: write a function or class that builds a `torch.nn.Module` with (batch, classes) outputs, and add its entry.
+A model that is not listed is named by a dotted path, such as `my_package.nets.MyNet`.
+"""
+
+import importlib
+from dataclasses import dataclass
+
+from ..errors import UserError
+
+
+@dataclass(frozen=True)
+class Model:
+    """`build`: "module:function" below `learner_collusion.models`, called with (classes, width, **options); `title` as figures
+    and claims print it; `options`: the protocol's keys that it takes beside `width`."""
+
+    build: str
+    title: str
+    options: tuple[str, ...] = ()
+
+
+MODELS = {
+    "resnet18": Model("cifar:resnet18", "ResNet-18"),
+    "resnet34": Model("cifar:resnet34", "ResNet-34"),
+    "cnn": Model("cifar:cnn", "CNN", ("variant", "dropout")),
+    "vgg": Model("cifar:vgg", "VGG"),
+}
+
+
+def title(model: str) -> str:
+    """The model's name as figures and claims print it."""
+    return MODELS[model].title if model in MODELS else model.rsplit(".", 1)[-1]
+
+
+def builder(model: str):
+    """The function or class that builds a base learner: of an entry here, or at a dotted path. UserError where there is none."""
+    if model in MODELS:
+        module, _, name = MODELS[model].build.partition(":")
+        return getattr(importlib.import_module(f"{__package__}.{module}"), name)
+    module, _, name = model.rpartition(".")
+    if not module:
+        raise UserError(
+            f"The model {model!r} is unknown: choose one of {', '.join(MODELS)}, or give the dotted path of a class."
+        )
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"The model {model!r} cannot be imported ({error}): check its dotted path.") from None

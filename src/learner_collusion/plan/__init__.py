@@ -1,0 +1,1 @@
+"""The plan: what is read while Snakemake parses, so without torch or pandas. Configuration, settings, cells, fingerprints."""

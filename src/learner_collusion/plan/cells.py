@@ -1,0 +1,36 @@
+"""The cells of the image experiments: one training each, and the path of its history."""
+
+import itertools
+
+_PATH = "results/images/{protocol}/{dataset}/{model}/m{learners}-{averaging}/drop{drop_rate}/beta{beta}/run{run}/history.parquet"
+
+
+def history_path(**cell) -> str:
+    """The history of a cell, named by protocol, dataset, model, learners, averaging, drop_rate, beta and run."""
+    numbers = {name: number(cell[name]) for name in ("drop_rate", "beta")}
+    return _PATH.format(**cell | numbers)
+
+
+def number(value: float) -> str:
+    """A share or beta as paths show it: 0, 0.2, 1."""
+    return f"{float(value):.12g}"
+
+
+def cells(config: dict, experiments: list[str]) -> list[str]:
+    """The histories of all cells of some experiments, in their order; cells that they share come once."""
+    found = {}
+    for name in experiments:
+        e = config["images"]["experiments"][name]
+        axes = (e["datasets"], e["models"], e["learners"], e["drop_rates"], e["betas"], range(e["runs"]))
+        for dataset, model, learners, drop_rate, beta, run in itertools.product(*axes):
+            path = history_path(
+                protocol=e["protocol"], dataset=dataset, model=model, learners=learners, averaging=e["averaging"],
+                drop_rate=drop_rate, beta=beta, run=run,
+            )  # fmt: skip
+            found[path] = None
+    return list(found)
+
+
+def datasets(config: dict, experiments: list[str]) -> list[str]:
+    """The image data sets that some experiments use, each once."""
+    return list(dict.fromkeys(d for name in experiments for d in config["images"]["experiments"][name]["datasets"]))

@@ -1,0 +1,200 @@
+"""Each stage's part of the configuration: taken out by the workflow or by a command, and read into a frozen dataclass.
+
+A stage's settings are one YAML mapping, `results/settings/<stage>[/<part>].yaml` in the workflow. A change to the configuration
+changes the files of the stages that it concerns, and only those run again.
+"""
+
+import argparse
+import os
+from pathlib import Path
+from typing import TypeVar
+
+from ..claims.catalogue import CLAIMS
+from ..errors import UserError
+from ..figures.registry import FIGURES
+from ..models.registry import MODELS, title
+from ..publishing.registry import TABLES
+from . import configuration
+
+T = TypeVar("T")
+
+
+def take(config: dict, paper: dict, stage: str, part: str = "") -> dict:
+    """The settings of a stage; `part` names the data set, figure, table, part of the paper, or `<protocol>-<dataset>`."""
+    return _TAKE[stage](config, paper, part)
+
+
+def _fetch(config: dict, paper: dict, part: str) -> dict:
+    network = {key: config["datasets"][key] for key in ("retries", "timeout")}
+    if part in config["tables"]:
+        table = config["tables"][part]
+        return {"kind": "table", **{key: table[key] for key in ("url", "file", "sha256")}, **network}
+    source = _image_set(config, part)
+    missing = config["images"]["missing"]
+    return {"kind": "images", "source": source["source"], "md5": source.get("md5", {}), "missing": missing, **network}
+
+
+def _prepare(config: dict, paper: dict, part: str) -> dict:
+    if part in config["tables"]:
+        table = config["tables"][part]
+        return {"kind": "table", **{k: v for k, v in table.items() if k not in ("title", "url", "sha256")}}
+    images = _image_set(config, part)
+    return {"kind": "images", **{k: images[k] for k in ("source", "classes", "train", "test", "content_sha256")}}
+
+
+def _image_set(config: dict, name: str) -> dict:
+    if name not in config["images"]["datasets"]:
+        known = [*config["tables"], *config["images"]["datasets"]]
+        raise UserError(f"The data set {name!r} is not declared in the configuration: choose from {', '.join(known)}.")
+    return config["images"]["datasets"][name]
+
+
+def _tabular(*keys: str):
+    def found(config: dict, paper: dict, part: str) -> dict:
+        return {"seed": config["seed"], **{key: config["tabular"][key] for key in keys}}
+
+    return found
+
+
+def _train_images(config: dict, paper: dict, part: str) -> dict:
+    protocol, _, dataset = part.partition("-")
+    if protocol not in config["images"]["protocols"]:
+        choices = ", ".join(config["images"]["protocols"])
+        raise UserError(f"The protocol {protocol!r} is not declared in the configuration: choose from {choices}.")
+    images = _image_set(config, dataset)
+    return {
+        "seed": config["seed"],
+        "protocol": configuration.protocol(config, protocol),
+        "precision": config["images"]["hardware"]["precision"],
+        "dataset": {key: images[key] for key in ("classes", "mean", "std")},
+    }
+
+
+def _figure(config: dict, paper: dict, part: str) -> dict:
+    figure = FIGURES[part]
+    concerns = {"tabular": ["tabular"], "images": [f"images.{figure.experiment}"], "theory": []}[figure.part]
+    draws = figure.draw.startswith("collusion:")
+    return {
+        "note": configuration.note(config, paper, *(["illustration"] if draws else concerns)),
+        "titles": {} if figure.part == "theory" else _titles(config, figure.part),
+        "experiment": config["images"]["experiments"][figure.experiment] if figure.experiment else None,
+        "options": figure.options,
+        "seed": config["seed"],
+        "illustration": config["illustration"] if draws else None,
+    }
+
+
+def _titles(config: dict, part: str) -> dict:
+    if part == "tabular":
+        return {name: config["tables"][name]["title"] for name in config["tabular"]["datasets"]}
+    if part == "images":
+        return {name: known["title"] for name, known in config["images"]["datasets"].items()}
+    return {}
+
+
+def _table(config: dict, paper: dict, part: str) -> dict:
+    table = TABLES[part]
+    shared = {
+        "note": configuration.note(config, paper, "theory") if table.model is None else "",
+        "seed": config["seed"],
+    }
+    options = {}
+    if table.model is not None:
+        # the paper trains a model of Tables 3 and 4 by the protocol of the same name
+        protocol = configuration.protocol(config, table.model)
+        options = {key: protocol[key] for key in ("width", *MODELS[table.model].options) if key in protocol}
+    return {**shared, "cases": config["theory"]["cases"], "model": table.model, "options": options}
+
+
+def _claims(config: dict, paper: dict, part: str) -> dict:
+    enabled = config["images"]["enabled"]
+    concerns = {
+        "theory": ["theory"],
+        "tabular": ["tabular", "claims"],
+        "images": [*(f"images.{name}" for name in enabled), "claims"],
+    }[part]
+    experiments = {name: config["images"]["experiments"][name] for name in enabled} if part == "images" else {}
+    models = {model for e in experiments.values() for model in e["models"]}
+    return {
+        "part": part,
+        "note": configuration.note(config, paper, *concerns),
+        "titles": _titles(config, part) | {model: title(model) for model in sorted(models)},
+        "seed": config["seed"],
+        **config["claims"],
+        "claims": [_entry(claim) for claim in CLAIMS if claim.part == part],
+        "experiments": experiments,
+        "cases": config["theory"]["cases"] if part == "theory" else None,
+    }
+
+
+def _entry(claim) -> dict:
+    return {name: dict(v) if isinstance(v, dict) else v for name, v in vars(claim).items()}
+
+
+_TAKE = {
+    "fetch": _fetch,
+    "prepare": _prepare,
+    "tune": _tabular("runs", "split", "preprocessing", "training", "tuning", "engine", "device"),
+    "train_tabular": _tabular("runs", "split", "preprocessing", "training", "betas", "engine", "device"),
+    "evaluate": _tabular("codependence"),
+    "train_images": _train_images,
+    "figure": _figure,
+    "table": _table,
+    "claims": _claims,
+}
+
+
+def as_yaml(settings: dict) -> str:
+    """The text of a settings file: the same for equal settings."""
+    import yaml
+
+    return yaml.dump(
+        settings, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False, allow_unicode=True
+    )
+
+
+def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--config`, for people, and `--settings`, for the workflow."""
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument(
+        "--config",
+        nargs="+",
+        metavar="FILE",
+        help="the configuration, and presets to lay over it (default: config.yaml)",
+    )
+    either.add_argument("--settings", metavar="FILE", help="this stage's part of it alone, as the workflow writes it")
+
+
+def from_options(options: argparse.Namespace, stage: str, part: str = "") -> dict:
+    """The settings of a stage as a command was given them. UserError where a file or a setting is wrong."""
+    if options.settings:
+        found = configuration.load(options.settings)
+        if not isinstance(found, dict):
+            raise UserError(f"{options.settings} holds no settings: delete it and run the workflow again.")
+        return found
+    files = options.config or ["config.yaml"]
+    config = configuration.load_all(files)
+    if config["datasets"]["mirror"]:
+        os.environ.setdefault("LEARNER_COLLUSION_MIRROR", config["datasets"]["mirror"])
+    paper = configuration.load(configuration.PAPER) if configuration.PAPER.exists() else config
+    return take(config, paper, stage, part)
+
+
+def convert(mapping: dict, kind: type[T]) -> T:
+    """`mapping` as the frozen dataclass `kind`; UserError, one sentence, where a setting is missing or has another type."""
+    import msgspec
+
+    try:
+        return msgspec.convert(mapping, kind)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at ")
+        place = where.strip("`").removeprefix("$").removeprefix(".")
+        what = what.replace("Object missing required field", "it lacks the key")
+        raise UserError(
+            f"The settings{f' at {place}' if place else ''} are wrong ({what}): correct them in the configuration."
+        ) from None
+
+
+def results(path: str) -> str:
+    """A default path of a stage's input or output, below the current folder."""
+    return str(Path("results", path))

@@ -1,0 +1,173 @@
+"""Copy finished results to a gallery for the repository: figures, numbers, claims, and what they were made with.
+
+Example: learner-collusion gallery results docs/gallery
+"""
+
+import csv
+import os
+import platform
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..claims.catalogue import PARTS
+from ..errors import UserError
+from ..figures.registry import FIGURES
+from ..files import write_text
+from .registry import TABLES
+
+# What of results/ a gallery keeps, and what of it must exist.
+_KEPT = ("figures/*.png", "figures/*.csv", "tables/*.md", "records/*.parquet", "claims*", "claims/*", "config.yaml")
+_NEEDED = ("figures/*.png", "claims/*.md", "records/*.parquet", "config.yaml")
+_START, _END = "<!-- galleries -->", "<!-- end of galleries -->"
+
+
+def add_arguments(parser) -> None:
+    """The options of the command."""
+    parser.add_argument("results", type=Path, help="the folder that the workflow wrote, such as results")
+    parser.add_argument("gallery", type=Path, help="the folder to write, such as docs/gallery")
+    parser.add_argument(
+        "--cores", type=int, default=os.cpu_count(), help="cores that the workflow used, for the record"
+    )
+
+
+def run(options) -> None:
+    """Copy results to a gallery."""
+    build(options.results, options.gallery, options.cores)
+
+
+def build(results: Path, gallery: Path, cores: int) -> None:
+    """Copy the results, write the gallery's README, and link it with the galleries beside it, those of other presets.
+
+    Errors: UserError where results are missing.
+    """
+    for pattern in _NEEDED:
+        if not list(results.glob(pattern)):
+            raise UserError(f"{results} has no {pattern}: run the workflow to its end first.")
+    for path in (path for pattern in _KEPT for path in sorted(results.glob(pattern)) if path.is_file()):
+        # figures, tables and records lie flat beside the README that shows them; claims keep their folder
+        flat = path.parent.name in ("figures", "tables", "records")
+        target = gallery / (path.name if flat else path.relative_to(results))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    text = "".join([_head(gallery), _index(gallery), *_figures(gallery), _provenance(results, gallery, cores)])
+    write_text(gallery / "README.md", text)
+    _link_all(gallery)
+
+
+def _name(gallery: Path) -> str:
+    """What the gallery shows, by the fidelity in its configuration."""
+    import yaml
+
+    fidelity = yaml.safe_load((gallery / "config.yaml").read_text(encoding="utf-8"))["fidelity"]
+    return "the paper's settings" if fidelity == "paper" else f"the preset `{fidelity}`"
+
+
+def _head(gallery: Path) -> str:
+    from ..records import parquet
+
+    text = f"# Results: {_name(gallery)}\n\n{_START}\n{_END}\n\n"
+    text += "Generated from finished results by `learner-collusion gallery`.\n\n"
+    notes = [parquet.read_metadata(path)["fidelity"] for path in sorted(gallery.glob("claims/*.parquet"))]
+    marked = [f"**{note}**\n\n" for note in dict.fromkeys(filter(None, notes))]
+    return text + ("".join(marked) or "Everything here was run at the paper's settings.\n\n")
+
+
+def _index(gallery: Path) -> str:
+    lines = [("All claims, each with its statistic, interval, threshold and verdict", "claims.md")]
+    lines += [(f"Claims: {title}", f"claims/{part}.md") for part, title in PARTS.items()]
+    lines += [(table.title, f"{name}.md") for name, table in TABLES.items()]
+    lines += [("All claims as Parquet", "claims.parquet")]
+    records = sorted(path.name for path in gallery.glob("*.parquet") if path.stem != "claims")
+    lines += [(f"Records ({name.removesuffix('.parquet')})", name) for name in records]
+    lines += [("Configuration", "config.yaml")]
+    shown = [f"- {title}: [{path}]({path})\n" for title, path in lines if (gallery / path).exists()]
+    return "".join(shown) + "\n"
+
+
+def _figures(gallery: Path) -> Iterator[str]:
+    for name, figure in FIGURES.items():
+        if (gallery / f"{name}.png").exists():
+            number = name.split("_")[0].removeprefix("fig")
+            yield f"## Figure {number}: {figure.shows}\n\n![Figure {number}: {figure.shows}]({name}.png)\n\n"
+            yield f"{figure.caption} Numbers: [{name}.csv]({name}.csv)\n\n"
+
+
+def _provenance(results: Path, gallery: Path, cores: int) -> str:
+    from ..records import parquet
+    from .markdown import table
+
+    known = [parquet.read_metadata(path) for path in sorted(results.glob("records/*.parquet"))]
+    text = "## Provenance\n\n"
+    if engines := sorted({engine for metadata in known for engine in _values(metadata, "engine")}):
+        text += f"Engine that trained the tabular models: {', '.join(engines)}. "
+    versions = {}
+    for found in (provenance for metadata in known for provenance in _values(metadata, "provenance")):
+        versions |= found
+    text += "Versions: " + ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) + ".\n\n"
+    text += f"Machine: {_processor()}, {cores} cores, {platform.system()}.\n\n"
+    rows, total = [], [0.0, 0.0]
+    for stage in sorted(path for path in results.glob("benchmarks/*") if path.is_dir()):
+        times = [_times(path) for path in sorted(stage.rglob("*.tsv"))]
+        wall, processor = (sum(job[i] for job in times) for i in (0, 1))
+        total = [total[0] + wall, total[1] + processor]
+        rows.append((stage.name, len(times), wall, processor))
+    names = ("stage", "jobs", "seconds of wall time, added up", "seconds of processor time")
+    rows.append(("all", sum(jobs for _, jobs, _, _ in rows), *total))
+    return text + table(
+        dict(zip(names, (stage, jobs, f"{wall:.0f}", f"{processor:.0f}"), strict=True))
+        for stage, jobs, wall, processor in rows
+    )
+
+
+def _values(metadata, key: str) -> Iterator:
+    """What nested metadata hold under `key`, at any depth."""
+    if isinstance(metadata, dict):
+        for name, value in metadata.items():
+            if name == key:
+                yield value
+            else:
+                yield from _values(value, key)
+    elif isinstance(metadata, list):
+        for value in metadata:
+            yield from _values(value, key)
+
+
+def _times(path: Path) -> tuple[float, float]:
+    """Wall and processor seconds of a job, from Snakemake's benchmark file."""
+    with open(path, newline="") as file:
+        row = next(csv.DictReader(file, delimiter="\t"))
+    processor = row.get("cpu_time", "0")
+    return float(row["s"]), float(processor) if processor not in ("NA", "-", "") else 0.0
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.machine()
+
+
+def _is_gallery(folder: Path) -> bool:
+    return (folder / "config.yaml").exists() and (folder / "README.md").exists()
+
+
+def _link_all(gallery: Path) -> None:
+    """Let each gallery link the others: those in folders of the first one, or beside each other."""
+    gallery = gallery.resolve()
+    root = gallery.parent if _is_gallery(gallery.parent) else gallery
+    galleries = [root, *sorted(folder for folder in root.iterdir() if _is_gallery(folder))]
+    names = {folder: _name(folder) for folder in galleries}
+    for folder in galleries:
+        links = [
+            f"[{name}]({Path(os.path.relpath(other, folder), 'README.md').as_posix()})"
+            for other, name in names.items()
+            if other != folder
+        ]
+        line = f"Other galleries: {', '.join(links)}.\n" if links else ""
+        readme = folder / "README.md"
+        text = readme.read_text(encoding="utf-8")
+        linked = re.sub(f"{_START}\n.*?{_END}", lambda _, line=line: f"{_START}\n{line}{_END}", text, flags=re.S)
+        if linked != text:
+            write_text(readme, linked)

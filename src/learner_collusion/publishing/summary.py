@@ -1,0 +1,117 @@
+"""What a terminal shows when a run has finished: verdicts on the claims, the results in two sentences, where to look."""
+
+import re
+import textwrap
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console, RenderableType
+from rich.table import Column, Table
+from rich.text import Text
+
+from ..claims.verdict import FAILS, HOLDS, UNDECIDED
+from ..records import parquet
+from ..records.tabular import RECORDS, by_beta, drop_rates
+from .claims import Overview, overview, sentence
+
+_WIDTH = 80
+_COLOURS = {HOLDS: "green", FAILS: "bold red", UNDECIDED: "yellow"}
+# To be opened first: the first of them that was made.
+_FIRST = ("fig2_diversity", "fig6_practical", "fig15_cnn", "fig18_learner_dropout")
+
+
+def show(results: str | Path, console: Console | None = None) -> None:
+    """Print the end page of the results in a folder such as results/, at most 80 columns wide.
+
+    Errors: UserError where the claims are missing or damaged.
+    """
+    results, console = Path(results), console or Console()
+    width = min(_WIDTH, console.width)
+    for part in overview(results / "claims.parquet"):
+        for shown in _part(part):
+            console.print(shown, width=width)
+    tabular = results / "records/tabular.parquet"
+    if tabular.exists():
+        console.print(Text("\n" + " ".join(findings(parquet.read(tabular, RECORDS)))), width=width)
+    for line in _where(results):
+        console.print(line, width=width)
+
+
+def findings(records: pd.DataFrame) -> list[str]:
+    """Two sentences on the tabular records: how diversity and codependence at beta = 1 compare with independent training,
+    and what becomes of the test error."""
+    growth, increases, changes = [], [], []
+    rates = drop_rates(records)
+    for dataset in records["dataset"].unique():
+        means = {metric: by_beta(records, dataset, metric).mean() for metric in ("div", "err")}
+        growth.append(means["div"][1.0] / means["div"][0.0])
+        changes.append(100 * (means["err"][1.0] / means["err"][0.0] - 1))
+        if rates:
+            lost = by_beta(records, dataset, f"increase_{rates[0]:g}").mean()
+            increases.append([100 * lost[beta] / means["err"][beta] for beta in (0.0, 1.0)])
+    count = records["dataset"].nunique()
+    where = f" over {count} data sets" if count > 1 else ""
+    first = f"At beta = 1, joint training, diversity is {_range(growth)} times that of independent training{where}"
+    if rates:
+        independent, joint = zip(*increases, strict=True)
+        first += (
+            f", and dropping {rates[0]:.0%} of the learners raises the test error by {_range(joint)}%, "
+            f"against {_range(independent)}% at beta = 0"
+        )
+    second = f"The test error of the full ensemble itself changes by {_range(changes, sign=True)}% from beta = 0 to beta = 1."
+    return [f"{first}.", second]
+
+
+def _range(values, sign: bool = False) -> str:
+    """The values in words, "21" or "45 to 117"."""
+    low, high = (_number(value, sign) for value in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
+
+
+def _number(value: float, sign: bool) -> str:
+    digits = 0 if abs(value) >= 10 else 1 if abs(value) >= 1 else 2
+    text = f"{value:{'+' if sign else ''}.{digits}f}"
+    return "0" if not float(text) else text
+
+
+def _part(part: Overview) -> Iterator[RenderableType]:
+    """What is shown of one part of the paper: each claim on tables, of another part only how many hold."""
+    note = [Text(textwrap.shorten(part.note, 2 * _WIDTH, placeholder=" ..."), style="red")] if part.note else []
+    if part.part != "tabular":
+        total = sum(part.counts.values())
+        line = f"{part.counts[HOLDS]} of {total} identities hold" if part.part == "theory" else sentence(part.counts)
+        yield from [Text(f"\n{part.title}: {line}."), *note]
+        return
+    yield from [Text(f"\n{part.title}: {sentence(part.counts)}.", style="bold"), *note]
+    yield _lines([("data", "value", "interval", "verdict")], "dim")
+    for _, rows in part.rows.groupby(["id", "claim", "statistic"], sort=False):
+        first = rows.iloc[0]
+        words = re.sub(r" \([^()]*\)$", "", first["claim"])  # without the place in the paper
+        claim = Table.grid(Column(width=5), Column())
+        claim.add_row(Text(first["id"]), Text(f"{words}: ").append(first["statistic"], style="dim"))
+        yield claim
+        yield _lines(rows[["data", "value", "interval", "verdict"]].itertuples(index=False))
+
+
+def _lines(rows: Iterable[tuple[str, str, str, str]], style: str = "") -> Table:
+    """A line per data, value, interval and verdict, in the same columns for every claim."""
+    lines = Table.grid(
+        Column(width=5), Column(width=25, overflow="fold"), Column(width=10, justify="right", no_wrap=True),
+        Column(width=23, justify="right", no_wrap=True), Column(width=2), Column(width=13, no_wrap=True),
+    )  # fmt: skip
+    for *cells, verdict in rows:
+        found = Text(verdict, style=style or _COLOURS.get(verdict, "dim"))
+        lines.add_row("", *(Text(cell, style=style) for cell in cells), "", found)
+    return lines
+
+
+def _where(results: Path) -> Iterator[Text]:
+    yield Text()
+    made = [results / f"figures/{name}.png" for name in _FIRST]
+    if first := next((path for path in made if path.exists()), None):
+        yield Text(f"Open first: {first}", style="bold")
+    yield Text(f"Figures:    {results / 'figures'} (PDF, PNG, and their numbers as CSV)")
+    yield Text(f"Claims:     {results / 'claims.md'}")
+    if (results / "tables").exists():
+        yield Text(f"Tables:     {results / 'tables'}")

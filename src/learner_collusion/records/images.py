@@ -1,0 +1,65 @@
+"""The image records: their schemas, and queries that answer with tidy frames."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+import pyarrow as pa
+
+# One row per number of an evaluation of one cell: `learner` is -1 for the ensemble's own. Evaluations count from 1;
+# there is one after each epoch, or after each `evaluate_every` batches where the protocol says so.
+CELL_HISTORY = pa.schema(
+    [
+        ("evaluation", pa.int32()),
+        ("split", pa.string()),  # train (running mean since the last evaluation, in training mode), validation, test
+        ("metric", pa.string()),  # err, err_bar, div, accuracy; best (1 at the evaluation that was chosen), diverged
+        ("learner", pa.int32()),
+        ("value", pa.float64()),
+    ]
+)
+# What identifies a cell.
+CELL = {
+    "protocol": pa.string(),
+    "dataset": pa.string(),
+    "model": pa.string(),
+    "learners": pa.int32(),
+    "averaging": pa.string(),
+    "drop_rate": pa.float64(),  # the share of learners left out of each training batch
+    "beta": pa.float64(),
+    "run": pa.int32(),
+}
+IMAGES = pa.schema([*CELL.items(), *CELL_HISTORY])
+
+
+def select(records: pd.DataFrame, **cell) -> pd.DataFrame:
+    """The rows whose columns have these values."""
+    for name, value in cell.items():
+        records = records[records[name] == value]
+    return records
+
+
+def curve(records: pd.DataFrame, split: str, metric: str, **cell) -> pd.DataFrame:
+    """The ensemble's own metric over training: a row per run, a column per evaluation, NaN after a run's early stop."""
+    chosen = select(records, split=split, metric=metric, learner=-1, **cell)
+    return chosen.pivot(index="run", columns="evaluation", values="value")
+
+
+def at_best(
+    records: pd.DataFrame,
+    metric: str,
+    by: str,
+    of_learners: bool = False,
+    levels: Iterable[float] | None = None,
+    **cell,
+) -> pd.DataFrame:
+    """The test metric at each run's evaluation of lowest validation ERR: a row per run, a column per level of `by`.
+
+    `levels` are those wanted, in any order; None: all that the records hold for the cell. Rows and columns ascend.
+    Only runs that have every level count. With `of_learners`: the mean over the learners, not the ensemble's value.
+    """
+    mine = select(records, **cell)
+    levels = sorted(mine[by].unique() if levels is None else map(float, levels))
+    best = mine.loc[mine["metric"] == "best", ["run", by, "evaluation"]]
+    wanted = mine[(mine["split"] == "test") & (mine["metric"] == metric)]
+    wanted = wanted[wanted["learner"] >= 0 if of_learners else wanted["learner"] == -1]
+    found = best.merge(wanted, on=["run", by, "evaluation"]).groupby(["run", by])["value"].mean().unstack(by)
+    return found.reindex(columns=pd.Index(levels, name=by)).dropna()

@@ -1,0 +1,54 @@
+"""Finished parts of a job that may be interrupted: kept in a folder beside its output, and used again if they still fit."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from . import parquet
+
+
+class Kept:
+    """The folder of the finished runs of a job. `identity` (JSON) says what they were made from: settings, input, code."""
+
+    def __init__(self, folder: Path, identity: dict):
+        self.folder, self.identity = folder, identity
+
+    def path(self, name: str) -> Path:
+        """Where a part lies."""
+        return self.folder / f"{name}.parquet"
+
+    def read(self, name: str, schema: pa.Schema) -> pd.DataFrame | None:
+        """The part as a frame, or None where it is missing or was made from something else."""
+        return parquet.read(self.path(name), schema) if self.has(name) else None
+
+    def write(self, name: str, table, schema: pa.Schema) -> None:
+        """Keep a part."""
+        parquet.write(self.path(name), table, schema, {"identity": self.identity})
+
+    def has(self, name: str) -> bool:
+        """Whether the part was made from the same things."""
+        path = self.path(name)
+        return path.exists() and parquet.read_metadata(path).get("identity") == self.identity
+
+    def gather(self, names: list[str], output: str | Path, schema: pa.Schema, metadata: dict) -> None:
+        """Write the parts, one after the other, as one table."""
+        tables = [pq.read_table(self.path(name)).replace_schema_metadata() for name in names]
+        arrow = pa.concat_tables(tables)
+        parquet.write(output, dict(zip(arrow.column_names, arrow.columns, strict=True)), schema, metadata)
+
+    def clear(self) -> None:
+        """Remove the folder: the job's output holds all of it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def checksum(*paths: str) -> str:
+    """Twelve hex digits of the contents of some files."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:12]

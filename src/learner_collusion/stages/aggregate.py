@@ -1,0 +1,47 @@
+"""Put the records of data sets, or the histories of image cells, together in one long table.
+
+Example: learner-collusion aggregate --family tabular --inputs results/records/tabular/abalone.parquet --output all.parquet
+"""
+
+
+def add_arguments(parser) -> None:
+    """The options of the command."""
+    parser.add_argument("--family", choices=("tabular", "images"), required=True)
+    parser.add_argument("--inputs", nargs="+", required=True, help="records of data sets, or histories of cells")
+    parser.add_argument("--output", required=True)
+
+
+def run(options) -> None:
+    """Write the table."""
+    if options.family == "tabular":
+        tabular(options.inputs, options.output)
+    else:
+        images(options.inputs, options.output)
+
+
+def tabular(records: list[str], output: str) -> None:
+    """The records of several data sets."""
+    from ..records import parquet
+    from ..records.tabular import RECORDS
+
+    parquet.concatenate(records, output, RECORDS)
+
+
+def images(histories: list[str], output: str) -> None:
+    """The histories of cells, each row with its cell; the metadata list the data sets that were not available, and why."""
+    import pandas as pd
+
+    from ..records import parquet
+    from ..records.images import CELL, CELL_HISTORY, IMAGES
+
+    frames, missing, settings = [], {}, {}
+    for path in histories:
+        metadata = parquet.read_metadata(path)
+        cell = metadata["cell"]
+        settings[cell["protocol"]] = metadata["settings"]
+        if "missing" in metadata:
+            missing[cell["dataset"]] = metadata["missing"]
+        frames.append(parquet.read(path, CELL_HISTORY).assign(**{name: cell[name] for name in CELL}))
+    provenance = parquet.provenance("torch", "torchvision")
+    metadata = {"missing": missing, "settings": settings, "provenance": provenance}
+    parquet.write(output, pd.concat(frames)[IMAGES.names], IMAGES, metadata)

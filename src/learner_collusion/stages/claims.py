@@ -1,0 +1,108 @@
+"""Judge the claims of one part of the paper on its records, or put the claims of all parts together.
+
+Example: learner-collusion claims --config config.yaml --part tabular
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..claims.catalogue import PARTS, Claim
+from ..errors import UserError
+from ..plan import settings as plan
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the claims of one part take from the configuration.
+
+    `note` marks reduced fidelity, empty at the paper's settings; `titles` name data sets and models; `bootstrap` is
+    the number of resamples and `confidence` that of the intervals; `claims` are the entries of the catalogue;
+    `experiments` are the image experiments that are enabled; `cases`: random examples on which the theory is checked.
+    """
+
+    part: str
+    note: str
+    titles: dict[str, str]
+    seed: int
+    bootstrap: int
+    confidence: float
+    claims: list[Claim]
+    experiments: dict[str, dict]
+    cases: int | None
+
+
+def add_arguments(parser) -> None:
+    """The options of the command."""
+    parser.add_argument("--part", required=True, choices=(*JUDGES, "all"))
+    parser.add_argument(
+        "--records", nargs="*", metavar="FILE",
+        help="what is judged (default: results/records/PART.parquet; for `all`: the Parquet files of the parts)",
+    )  # fmt: skip
+    parser.add_argument("--output", help="Markdown (default: results/claims/PART.md; for `all`: results/claims.md)")
+    parser.add_argument("--parquet", help="the same as Parquet (default: beside the Markdown file)")
+    plan.add_settings_arguments(parser)
+
+
+def run(options) -> None:
+    """Judge one part, or put all parts together; print how many claims hold."""
+    part = options.part
+    output = options.output or plan.results("claims.md" if part == "all" else f"claims/{part}.md")
+    parquet = options.parquet or str(Path(output).with_suffix(".parquet"))
+    if part == "all":
+        found = (Path(plan.results(f"claims/{name}.parquet")) for name in PARTS)
+        combine(options.records or [str(path) for path in found if path.exists()], output, parquet)
+        return
+    settings = plan.convert(plan.from_options(options, "claims", part=part), Settings)
+    if settings.part != part:
+        raise UserError(
+            f"The settings are those of the part {settings.part!r}, not {part!r}: give the file of that part."
+        )
+    records = options.records or [plan.results(f"records/{part}.parquet")]
+    if len(records) > 1:
+        raise UserError(f"The part {part!r} is judged on one file of records: give one after --records.")
+    JUDGES[part](settings, records[0], output, parquet)
+
+
+def judge_theory(settings: Settings, records: str | None, output: str, parquet: str) -> None:
+    """Judge the identities of the theory, which need no records."""
+    from ..claims.theory import judge
+    from ..publishing import claims
+
+    rows = judge(None, {}, settings)
+    claims.write(rows, settings.part, settings.note, settings.titles, output, parquet)
+    print(f"{output}: {claims.sentence(claims.counts(rows))}")
+
+
+def judge_tabular(settings: Settings, records: str, output: str, parquet: str) -> None:
+    """Judge the claims of the tabular records. UserError where they are missing or damaged."""
+    from ..claims.tabular import judge
+    from ..publishing import claims
+    from ..records import parquet as files
+    from ..records.tabular import RECORDS
+
+    rows = judge(files.read(records, RECORDS), files.read_metadata(records), settings)
+    claims.write(rows, settings.part, settings.note, settings.titles, output, parquet)
+    print(f"{output}: {claims.sentence(claims.counts(rows))}")
+
+
+def judge_images(settings: Settings, records: str, output: str, parquet: str) -> None:
+    """Judge the claims of the image records. UserError where they are missing or damaged."""
+    from ..claims.images import judge
+    from ..publishing import claims
+    from ..records import parquet as files
+    from ..records.images import IMAGES
+
+    rows = judge(files.read(records, IMAGES), files.read_metadata(records), settings)
+    claims.write(rows, settings.part, settings.note, settings.titles, output, parquet)
+    print(f"{output}: {claims.sentence(claims.counts(rows))}")
+
+
+JUDGES = {"theory": judge_theory, "tabular": judge_tabular, "images": judge_images}
+
+
+def combine(parts: list[str], output: str, parquet: str) -> None:
+    """Put the judged parts together, given as Parquet files. UserError where there are none."""
+    from ..publishing import claims
+
+    claims.combine(parts, output, parquet)
+    print(f"{output}: {len(parts)} parts")

@@ -1,0 +1,156 @@
+"""Compute the records of a data set from its predictions: ERR, ERR-bar, DIV, constant bias and codependence (Section 6.1).
+
+Example: learner-collusion evaluate --config config.yaml --dataset abalone
+
+Metrics of the records: `err`, `err_bar`, `div` (test, Def. 4.1 and 4.2), `div_debiased` and `bias_share` (Section 6.1),
+`increase_<rate>` (ERR with a share of the learners dropped, minus ERR; Figure 4), and of the training `learners`,
+`epochs`, `best_epoch` and `diverged` (its epoch or 0).
+"""
+
+from dataclasses import asdict, dataclass
+
+from ..errors import UserError
+from ..plan import settings as plan
+
+
+@dataclass(frozen=True)
+class Codependence:
+    """The block `tabular.codependence` of the configuration."""
+
+    drop_rates: list[float]
+    draws: int
+    per: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What evaluation takes from the configuration."""
+
+    seed: int
+    codependence: Codependence
+
+
+def add_arguments(parser) -> None:
+    """The options of the command."""
+    parser.add_argument("--dataset", required=True, help="a name under `tables` in the configuration")
+    parser.add_argument("--predictions", help="default: results/tabular/DATASET/predictions.parquet")
+    parser.add_argument("--history", help="default: results/tabular/DATASET/history.parquet")
+    parser.add_argument("--output", help="default: results/records/tabular/DATASET.parquet")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="processes, among which the runs are divided (default: 1)"
+    )
+    plan.add_settings_arguments(parser)
+
+
+def run(options) -> None:
+    """Read the predictions and write the records."""
+    settings = plan.convert(plan.from_options(options, "evaluate"), Settings)
+    folder = plan.results(f"tabular/{options.dataset}")
+    evaluate(
+        options.dataset,
+        options.predictions or f"{folder}/predictions.parquet",
+        options.history or f"{folder}/history.parquet",
+        settings,
+        options.output or plan.results(f"records/tabular/{options.dataset}.parquet"),
+        options.threads,
+    )
+
+
+def evaluate(dataset: str, predictions: str, history: str, settings: Settings, output: str, threads: int = 1) -> None:
+    """Write the records of all runs of a data set.
+
+    Errors: UserError where DIV is not ERR-bar - ERR, or a file is damaged.
+    """
+    import pandas as pd
+
+    from ..records import parquet
+    from ..records.tabular import HISTORY, RECORDS
+    from ..training.processes import in_processes
+
+    histories = parquet.read(history, HISTORY)
+    tasks = [(dataset, run, predictions, settings) for run in sorted(histories["run"].unique().tolist())]
+    preload = ["torch", "learner_collusion.records.parquet", "learner_collusion.diagnostics"]
+    metrics = pd.concat(in_processes(_metrics_of_run, tasks, threads, preload))
+    of_training = _training(histories).melt(["run", "beta"], var_name="metric", ignore_index=True)
+    rows = pd.concat([metrics, of_training]).sort_values(["run", "beta"], kind="stable")
+    metadata = {
+        "training": parquet.read_metadata(history),
+        "settings": asdict(settings),
+        "provenance": parquet.provenance("torch"),
+    }
+    parquet.write(output, rows.assign(experiment="tabular", dataset=dataset)[RECORDS.names], RECORDS, metadata)
+
+
+def _metrics_of_run(task: tuple):
+    """The metrics of one run's predictions at every beta: a frame of run, beta, metric and value."""
+    import numpy as np
+    import pandas as pd
+    import torch
+
+    from ..diagnostics import codependence_curve
+    from ..seeds import generator
+
+    torch.set_num_threads(1)
+    dataset, run, predictions, settings = task
+    betas, values, targets = read_run(predictions, run)
+    y = torch.from_numpy(targets.astype(np.float64))
+    f = torch.from_numpy(values.astype(np.float64))
+    draws = torch.Generator().manual_seed(int(generator(settings.seed, dataset, run, "dropped").integers(2**62)))
+    cod = settings.codependence
+    # one draw serves all betas: paired, and in float32, which halves the time of the only loop that takes any
+    increases = codependence_curve(f.float(), y.float(), tuple(cod.drop_rates), cod.draws, cod.per, draws)
+    rows = []
+    for i, beta in enumerate(betas):
+        metrics = _metrics(f[i], y, f"{dataset}, run {run}, beta {beta:g}")
+        metrics |= {f"increase_{rate:g}": float(increases[i, d]) for d, rate in enumerate(cod.drop_rates)}
+        metrics["learners"] = float(f.shape[2])
+        rows += [(run, float(beta), metric, value) for metric, value in metrics.items()]
+    return pd.DataFrame(rows, columns=["run", "beta", "metric", "value"])
+
+
+def _metrics(f, y, where: str) -> dict[str, float]:
+    from ..decomposition import decompose
+    from ..diagnostics import bias_share, debias
+
+    parts = decompose(f, y)
+    if abs(float(parts.err_bar - parts.err - parts.div)) > 1e-9 * max(1.0, float(parts.err_bar)):
+        raise UserError(f"DIV is not ERR-bar - ERR in {where}: the predictions are damaged; delete them and run again.")
+    return {
+        "err": float(parts.err),
+        "err_bar": float(parts.err_bar),
+        "div": float(parts.div),
+        "div_debiased": float(decompose(debias(f), y).div),
+        "bias_share": bias_share(f),
+    }
+
+
+def _training(histories):
+    """Epochs run, best epoch and epoch of divergence (0 for none) of each run and beta."""
+    epochs = histories.assign(
+        best_epoch=histories["epoch"] * histories["best"], diverged=histories["epoch"] * histories["diverged"]
+    )
+    grouped = epochs.groupby(["run", "beta"])
+    found = grouped.agg(epochs=("epoch", "size"), best_epoch=("best_epoch", "sum"), diverged=("diverged", "sum"))
+    return found.astype(float).reset_index()
+
+
+def read_run(path: str, run: int):
+    """(betas (b,), predictions (b, rows, learners), targets (rows,)) of a run; UserError where the file is incomplete."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    from ..records import parquet
+    from ..records.tabular import PREDICTIONS
+
+    parquet.read_metadata(path)  # tells a damaged file in a sentence
+    frame = pq.read_table(path, filters=[("run", "=", run)]).select(PREDICTIONS.names).to_pandas()
+    # betas by name, in ascending order; test rows stay in the order of the split, by which codependence draws its masks
+    frame = frame.sort_values("beta", kind="stable")
+    betas, learners = frame["beta"].unique(), frame["learner"].nunique()
+    shape = (len(betas), -1, learners)
+    if learners and not len(frame) % (len(betas) * learners):
+        row, learner = (frame[name].to_numpy().reshape(shape) for name in ("row", "learner"))
+        if (row == row[:1, :, :1]).all() and (learner == np.arange(learners)).all():
+            values, targets = (frame[name].to_numpy().reshape(shape) for name in ("prediction", "target"))
+            return betas, values, targets[0, :, 0]
+    raise UserError(f"{path} lacks predictions of run {run}: delete it and run the workflow again to make it anew.")

@@ -1,0 +1,61 @@
+"""Get the raw files of a data set: from their origin, else from the mirror folder, verified by checksum.
+
+Example: learner-collusion fetch --config config.yaml --dataset abalone
+"""
+
+import argparse
+import os
+from dataclasses import dataclass
+
+from ..errors import UserError
+from ..plan.settings import add_settings_arguments, convert, from_options, results
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """The raw file of a table: its address (None: only the mirror has it), name and accepted SHA-256 sums (None: any);
+    `timeout` in seconds."""
+
+    url: str | None
+    file: str
+    sha256: tuple[str, ...] | None
+    retries: int
+    timeout: float
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dataset", required=True, metavar="NAME", help="a table or an image data set of the configuration"
+    )
+    add_settings_arguments(parser)
+    parser.add_argument("--output", metavar="FILE", help="default: results/datasets/raw/NAME/, under the file's name")
+
+
+def run(options: argparse.Namespace) -> None:
+    settings = from_options(options, "fetch", part=options.dataset)
+    families = {"table": fetch_table, "images": fetch_images}
+    if settings.get("kind") not in families:
+        raise UserError("The settings name no kind of data set (table or images): correct them in the configuration.")
+    print(f"{options.dataset}: {families[settings['kind']](options.dataset, settings, options.output)}")
+
+
+def fetch_table(dataset: str, settings: dict, output: str | None = None) -> str:
+    """Write the raw file of a table, and return a line that says where it came from."""
+    from ..data import sources
+
+    table = convert(settings, TableFile)
+    output = output or results(f"datasets/raw/{dataset}/{table.file}")
+    if table.url is None and table.file == "diabetes.csv":
+        return f"from {sources.export_diabetes(output)}"
+    mirror = os.environ.get(sources.MIRROR_VARIABLE)
+    where = sources.fetch(output, table.file, table.url, table.sha256, mirror, table.retries, table.timeout)
+    return f"from the {where}"
+
+
+def fetch_images(dataset: str, settings: dict, output: str | None = None) -> str:
+    """Write the original files of an image data set as one tar, and return a line that says where they came from."""
+    from ..data import images
+    from ..data.sources import MIRROR_VARIABLE
+
+    output = output or results(f"datasets/raw/{dataset}/archive.tar")
+    return images.fetch(dataset, convert(settings, images.Source), output, os.environ.get(MIRROR_VARIABLE))

@@ -1,0 +1,62 @@
+"""Draw a figure as PDF and PNG, with the plotted numbers as CSV beside them.
+
+Example: learner-collusion figure --config config.yaml --figure fig2_diversity
+"""
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UserError
+from ..figures.registry import FIGURES
+from ..plan import settings as plan
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a figure takes from the configuration.
+
+    `note` marks reduced fidelity, empty at the paper's settings; `titles` name the data sets; `experiment` is that of the
+    image records, `illustration` the toy problem of Figure 1; `options` are those of the figure's entry in the registry.
+    """
+
+    note: str
+    titles: dict[str, str]
+    experiment: dict | None
+    options: dict
+    seed: int
+    illustration: dict | None
+
+
+def add_arguments(parser) -> None:
+    """The options of the command."""
+    parser.add_argument("--figure", required=True, choices=list(FIGURES), metavar="NAME", help=", ".join(FIGURES))
+    parser.add_argument(
+        "--records", help="the records to draw (default: those below results/records that the figure shows)"
+    )
+    parser.add_argument("--output", help="the PDF; PNG and CSV lie beside it (default: results/figures/NAME.pdf)")
+    plan.add_settings_arguments(parser)
+
+
+def run(options) -> None:
+    """Draw one figure."""
+    settings = plan.convert(plan.from_options(options, "figure", part=options.figure), Settings)
+    records = options.records or default_records(options.figure)
+    draw(options.figure, settings, records, options.output or plan.results(f"figures/{options.figure}.pdf"))
+
+
+def default_records(name: str) -> str | None:
+    """Where the workflow writes the records of a figure; None for a figure that needs none."""
+    figure = FIGURES[name]
+    if figure.experiment is not None:
+        return plan.results(f"records/{figure.part}/{figure.experiment}.parquet")
+    return None if figure.part == "theory" else plan.results(f"records/{figure.part}.parquet")
+
+
+def draw(name: str, settings: Settings, records: str | None, output: str) -> None:
+    """Draw the figure `name` of the registry. Errors: UserError where records are missing or incomplete."""
+    if records is not None and not Path(records).exists():  # before the libraries for drawing are loaded
+        raise UserError(f"{records} does not exist: run the workflow, or `learner-collusion aggregate`, to make it.")
+    module, _, function = FIGURES[name].draw.partition(":")
+    drawing = importlib.import_module(f"..figures.{module}", __package__)
+    getattr(drawing, function)(settings, records, output)

@@ -1,0 +1,45 @@
+"""Read and check the raw files of a data set, and write what training reads: a Parquet table, or an .npz of images.
+
+Example: learner-collusion prepare --config config.yaml --dataset abalone
+"""
+
+import argparse
+
+from ..errors import UserError
+from ..plan.settings import add_settings_arguments, convert, from_options, results
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dataset", required=True, metavar="NAME", help="a table or an image data set of the configuration"
+    )
+    add_settings_arguments(parser)
+    parser.add_argument("--raw", metavar="FILE", help="what `fetch` wrote (default: where it writes by default)")
+    parser.add_argument("--output", metavar="FILE", help="default: results/datasets/NAME.parquet, or .npz for images")
+
+
+def run(options: argparse.Namespace) -> None:
+    settings = from_options(options, "prepare", part=options.dataset)
+    families = {"table": prepare_table, "images": prepare_images}
+    if settings.get("kind") not in families:
+        raise UserError("The settings name no kind of data set (table or images): correct them in the configuration.")
+    print(families[settings["kind"]](options.dataset, settings, options.raw, options.output))
+
+
+def prepare_table(dataset: str, settings: dict, raw: str | None = None, output: str | None = None) -> str:
+    """Write the prepared table, and return a line that describes it."""
+    from ..data import tabular
+
+    table = convert(settings, tabular.Table)
+    output = output or results(f"datasets/{dataset}.parquet")
+    tabular.prepare(raw or results(f"datasets/raw/{dataset}/{table.file}"), output, dataset, table)
+    return tabular.describe(output)
+
+
+def prepare_images(dataset: str, settings: dict, raw: str | None = None, output: str | None = None) -> str:
+    """Write the images as one .npz, and return a line that says where they came from."""
+    from ..data import images
+
+    raw = raw or results(f"datasets/raw/{dataset}/archive.tar")
+    output = output or results(f"datasets/{dataset}.npz")
+    return f"{dataset}: {images.prepare(dataset, convert(settings, images.Expected), raw, output)}"

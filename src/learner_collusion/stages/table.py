@@ -1,0 +1,49 @@
+"""Write a table as Markdown and Parquet, its formulas verified or its layers read from the model.
+
+Example: learner-collusion table --config config.yaml --table table2_losses
+"""
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..plan import settings as plan
+from ..publishing.registry import TABLES
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a table takes from the configuration.
+
+    `note` marks reduced fidelity, empty at the paper's settings; `cases`: random examples on which formulas are verified;
+    `model`: the base learner whose layers are listed, built with `options`.
+    """
+
+    note: str
+    seed: int
+    cases: int
+    model: str | None
+    options: dict
+
+
+def add_arguments(parser) -> None:
+    """The options of the command."""
+    parser.add_argument("--table", required=True, choices=list(TABLES), metavar="NAME", help=", ".join(TABLES))
+    parser.add_argument("--output", help="the Markdown file (default: results/tables/NAME.md)")
+    parser.add_argument("--parquet", help="the same as Parquet (default: beside the Markdown file)")
+    plan.add_settings_arguments(parser)
+
+
+def run(options) -> None:
+    """Write one table."""
+    settings = plan.convert(plan.from_options(options, "table", part=options.table), Settings)
+    output = options.output or plan.results(f"tables/{options.table}.md")
+    make(options.table, settings, output, options.parquet or str(Path(output).with_suffix(".parquet")))
+
+
+def make(name: str, settings: Settings, output: str, parquet: str) -> None:
+    """Write the table `name` of the registry. Errors: UserError where a formula is wrong or the model cannot be built."""
+    entry = TABLES[name]
+    module, _, function = entry.make.partition(":")
+    making = importlib.import_module(f"..publishing.{module}", __package__)
+    getattr(making, function)(settings, entry, output, parquet)

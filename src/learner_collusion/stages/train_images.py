@@ -1,0 +1,152 @@
+"""Train one cell of the image experiments, and write its history; interrupted, the same command resumes it.
+
+Example: learner-collusion train_images --config config.yaml --dataset cifar10 --protocol sgd --model resnet18 --learners 5
+--beta 1 --run 0
+"""
+
+import argparse
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..plan import cells
+from ..plan.settings import add_settings_arguments, convert, from_options, results
+from ..training.protocol import Cell, Hardware, Protocol
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Number of classes of a data set, and mean and standard deviation of its channels, of 255."""
+
+    classes: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What training takes from the configuration."""
+
+    seed: int
+    protocol: Protocol
+    precision: Literal["fp32", "tf32", "bf16"]
+    dataset: Dataset
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    parser.add_argument("--dataset", required=True, help="a name under `images.datasets` in the configuration")
+    parser.add_argument("--protocol", required=True, help="a name under `images.protocols` in the configuration")
+    parser.add_argument("--model", required=True, help="a name, such as resnet18, or the dotted path of a class")
+    parser.add_argument("--learners", required=True, type=int)
+    parser.add_argument("--averaging", choices=("probability", "score"), default="probability")
+    parser.add_argument(
+        "--drop-rate", type=float, default=0.0, help="share of learners left out of each training batch"
+    )
+    parser.add_argument("--beta", required=True, type=float, help="0: independent training, 1: joint training")
+    parser.add_argument("--run", required=True, type=int, help="number of the repetition, from 0")
+    add_settings_arguments(parser)
+    parser.add_argument("--images", metavar="FILE", help="default: results/datasets/DATASET.npz")
+    parser.add_argument("--history", metavar="FILE", help="what is written (default: where the workflow expects it)")
+    parser.add_argument("--checkpoint", metavar="FILE", help="default: beside the history")
+    parser.add_argument("--checkpoint-minutes", type=float, default=5, help="minutes between checkpoints (default: 5)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=False, help="use torch.compile")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU (default: 1)")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train the cell that the options describe."""
+    cell = Cell(
+        options.protocol,
+        options.dataset,
+        options.model,
+        options.learners,
+        options.averaging,
+        options.drop_rate,
+        options.beta,
+        options.run,
+    )
+    part = f"{cell.protocol}-{cell.dataset}"
+    settings = convert(from_options(options, "train_images", part=part), Settings)
+    hardware = Hardware(
+        options.device, settings.precision, options.compile, options.threads, options.checkpoint_minutes
+    )
+    history = options.history or cells.history_path(**asdict(cell))
+    checkpoint = options.checkpoint or f"{history}.checkpoint"
+    train(cell, settings, hardware, options.images or results(f"datasets/{cell.dataset}.npz"), history, checkpoint)
+
+
+def train(
+    cell: Cell, settings: Settings, hardware: Hardware, images: str, history: str, checkpoint: str | None = None
+) -> None:
+    """Train one cell on the images of an .npz and write its history; resumes from `checkpoint` where that exists.
+
+    Where the data set was not available, the history is empty and its metadata say why. Errors: as `training.loop.train`.
+    """
+    from ..data import image_arrays
+    from ..records import parquet
+    from ..records.images import CELL_HISTORY
+
+    description, arrays = image_arrays.read(images)
+    plain = asdict(settings)
+    metadata = {
+        "cell": asdict(cell),
+        "precision": plain.pop("precision"),
+        "settings": plain,
+        "provenance": parquet.provenance("torch", "torchvision"),
+    }
+    if "missing" in description:
+        columns = {name: [] for name in CELL_HISTORY.names}
+        parquet.write(history, columns, CELL_HISTORY, metadata | {"missing": description["missing"]})
+        print(f"{cell.dataset} is not available: this cell is left out.", flush=True)
+        return
+    from ..training import loop
+    from ..training.batches import Images, on_device
+    from ..training.device import prepare_device
+
+    device = prepare_device(hardware)
+    chosen = Images(**choose(arrays, cell, settings), **plain["dataset"])
+    data = on_device(chosen, cell, settings.protocol, settings.seed, device)
+    path = Path(checkpoint) if checkpoint else None
+    trained = loop.train(data, cell, settings.protocol, settings.seed, hardware, device, path)
+    metadata |= {name: getattr(trained, name) for name in ("best_evaluation", "diverged", "convolution")}
+    parquet.write(history, history_columns(trained), CELL_HISTORY, metadata)
+    if path is not None:
+        path.unlink(missing_ok=True)
+
+
+def choose(arrays: dict, cell: Cell, settings: Settings) -> dict:
+    """The random training and test images that the protocol's `subset` asks for, the same for every cell."""
+    from ..data.image_arrays import subset
+    from ..seeds import generator
+
+    chosen = {}
+    for name, array in arrays.items():
+        part = name.split("_")[0]  # of train_x, train_y, test_x, test_y
+        random = generator(settings.seed, cell.dataset, part, "subset")
+        chosen[name] = subset(array, getattr(settings.protocol.subset, part), random)
+    return chosen
+
+
+def history_columns(history) -> dict[str, list]:
+    """A `training.loop.History` as the columns of CELL_HISTORY: one row per number."""
+    import numpy as np
+
+    from ..records.images import CELL_HISTORY
+    from ..training.evaluation import METRICS, SPLITS
+
+    rows = []
+    for evaluation, by_split in enumerate(history.values, 1):
+        for split, values in zip(SPLITS, by_split, strict=True):
+            if np.isnan(values).all():  # no such split
+                continue
+            for metric, value in zip(METRICS, values, strict=False):
+                rows.append((evaluation, split, metric, -1, float(value)))
+            for learner, value in enumerate(values[len(METRICS) :]):
+                rows.append((evaluation, split, "accuracy", learner, float(value)))
+    if history.best_evaluation:
+        rows.append((history.best_evaluation, "validation", "best", -1, 1.0))
+    if history.diverged:
+        rows.append((history.diverged, "train", "diverged", -1, 1.0))
+    return dict(zip(CELL_HISTORY.names, map(list, zip(*rows, strict=True)), strict=True))

@@ -1,0 +1,208 @@
+"""Train the ensembles of a data set at every beta, with the tuned hyper-parameters of each run (Section 6.1).
+
+Example: learner-collusion train_tabular --config config.yaml --dataset abalone --run 0
+"""
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UserError
+from ..plan import settings as plan
+from ..plan.provenance import fingerprint
+from ..training.settings import Preprocessing, Shares, Stopping
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What training takes from the configuration."""
+
+    seed: int
+    runs: int
+    split: Shares
+    preprocessing: Preprocessing
+    training: Stopping
+    betas: list[int | float]
+    engine: str
+    device: str
+
+
+@dataclass(frozen=True)
+class _Job:
+    table: str
+    dataset: str
+    settings: Settings
+    engine: str
+    points: dict[int, dict]  # hyper-parameters and best epoch of each run
+    kept: object  # records.kept.Kept
+    threads: int
+
+
+def add_arguments(parser) -> None:
+    """The options of the command."""
+    parser.add_argument("--dataset", required=True, help="a name under `tables` in the configuration")
+    parser.add_argument(
+        "--run", type=int, help="train this run alone, and keep it for the whole job (default: all runs)"
+    )
+    parser.add_argument("--table", help="the prepared table (default: results/datasets/DATASET.parquet)")
+    parser.add_argument("--best", help="the tuned points (default: results/tabular/DATASET/best.parquet)")
+    parser.add_argument("--history", help="a row per epoch (default: results/tabular/DATASET/history.parquet)")
+    parser.add_argument("--predictions", help="default: results/tabular/DATASET/predictions.parquet")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="processes, among which the runs are divided (default: 1)"
+    )
+    plan.add_settings_arguments(parser)
+
+
+def run(options) -> None:
+    """Train one run, or all runs and write their histories and predictions."""
+    settings = plan.convert(plan.from_options(options, "train_tabular"), Settings)
+    folder = plan.results(f"tabular/{options.dataset}")
+    train(
+        options.table or plan.results(f"datasets/{options.dataset}.parquet"),
+        options.best or f"{folder}/best.parquet",
+        options.dataset,
+        settings,
+        options.history or f"{folder}/history.parquet",
+        options.predictions or f"{folder}/predictions.parquet",
+        options.threads,
+        options.run,
+    )
+
+
+def train(
+    table: str,
+    best: str,
+    dataset: str,
+    settings: Settings,
+    history: str,
+    predictions: str,
+    threads: int = 1,
+    only: int | None = None,
+) -> None:
+    """Train all betas of each run with its tuned hyper-parameters; write histories and test predictions.
+
+    Runs of the same shape train as one program on a GPU; on the CPU they are divided among processes. Finished runs are
+    kept beside `history`: an interrupted training resumes there, and ends with the same files. A beta that diverges is
+    recorded with its epoch, and predicts with the weights of its best epoch before that. With `only` one run is trained,
+    and kept. Errors: UserError for damaged files, and for an engine or device that is not available.
+    """
+    from ..records import parquet
+    from ..records.kept import Kept, checksum
+    from ..records.tabular import BEST, HISTORY, PREDICTIONS
+    from ..training.processes import in_processes
+    from ..training.sweep import choose_engine
+
+    engine = choose_engine(settings.engine, settings.device)
+    if settings.engine == "auto" and settings.device == "cpu" and engine == "torch":
+        print("The native engine was not built; PyTorch trains, about fifty times slower.", flush=True)
+    tuned = parquet.read(best, BEST)
+    points = {row["run"]: row for row in tuned.to_dict("records")}
+    runs = range(settings.runs) if only is None else [only]
+    for number in runs:
+        if number not in points:
+            raise UserError(f"{best} has no run {number}: delete it and run the workflow again to make it anew.")
+    for path in (table, best):
+        if not Path(path).exists():
+            raise UserError(f"{path} does not exist: run the workflow to make it.")
+    alike = dataclasses.asdict(dataclasses.replace(settings, runs=0))  # the number of runs changes no run
+    identity = {"settings": alike, "inputs": checksum(table, best), "code": fingerprint("stages.train_tabular")}
+    kept = Kept(Path(history).parent / "train", identity)
+    job = _Job(table, dataset, settings, engine, points, kept, 1)
+    remaining = [n for n in runs if not (kept.has(f"run{n}.history") and kept.has(f"run{n}.predictions"))]
+    if engine == "native":
+        if 0 < len(remaining) < threads:
+            job = dataclasses.replace(job, threads=threads // len(remaining))
+        preload = ["learner_collusion.training.runs", "learner_collusion.records.kept"]
+        for line in in_processes(functools.partial(_train_run, job), remaining, threads, preload):
+            print(line, flush=True)
+    elif remaining:
+        for line in _train_runs(dataclasses.replace(job, threads=threads), remaining):
+            print(line, flush=True)
+    if only is not None:
+        return
+    metadata = {
+        "dataset": dataset,
+        "hyperparameters": {str(n): {k: v for k, v in points[n].items() if k != "run"} for n in runs},
+        "engine": engine,
+        "provenance": parquet.provenance(*(["torch"] if engine == "torch" else [])),
+    }
+    kept.gather([f"run{n}.history" for n in runs], history, HISTORY, metadata)
+    kept.gather([f"run{n}.predictions" for n in runs], predictions, PREDICTIONS, metadata)
+    kept.clear()
+
+
+def _train_run(job: _Job, run: int) -> str:
+    [line] = _train_runs(job, [run])
+    return line
+
+
+def _train_runs(job: _Job, runs: list[int]) -> list[str]:
+    """Train some runs together, and keep what came out of each; a line for the log per run."""
+    from ..records.tabular import HISTORY, PREDICTIONS
+    from ..training.runs import run_of, sweep_of
+    from ..training.sweep import predict, train_sweeps
+
+    settings, stopping, refit = job.settings, job.settings.training, job.settings.training.refit_on_train_and_validation
+    data = {
+        run: run_of(job.table, settings.seed, job.dataset, run, settings.split, settings.preprocessing, refit)
+        for run in runs
+    }
+    sweeps = {}
+    for run, point in ((run, job.points[run]) for run in runs):
+        # trained on the validation data, too, nothing is left to stop on: train as long as tuning found best
+        epochs = [point["best_epoch"]] * 2 if refit else [stopping.max_epochs, stopping.patience]
+        sweeps[run] = sweep_of(data[run], settings.betas, point, *epochs, (settings.seed, job.dataset, run))
+    by_learners: dict[int, list[int]] = {}
+    for run, sweep in sweeps.items():
+        by_learners.setdefault(sweep.network.learners, []).append(run)
+    lines = []
+    for group in by_learners.values():
+        trained = train_sweeps(
+            [sweeps[run] for run in group], engine=job.engine, device=settings.device, threads=job.threads
+        )
+        for run, found in zip(group, trained, strict=True):
+            network = sweeps[run].network
+            outputs = [
+                predict(network, t.last if refit else t.best, data[run].test_x, job.engine, settings.device)
+                for t in found
+            ]
+            job.kept.write(f"run{run}.history", _history(run, found), HISTORY)
+            job.kept.write(f"run{run}.predictions", _predictions(run, found, outputs, data[run]), PREDICTIONS)
+            epochs = sum(len(t.history) for t in found)
+            lines.append(f"{job.dataset}, run {run}: {len(found)} betas, {epochs} epochs, {network.learners} learners")
+    return lines
+
+
+def _predictions(run: int, trained: list, outputs: list, data) -> dict:
+    import numpy as np
+
+    rows, learners = outputs[0].shape
+    betas = len(trained)
+    return {
+        "run": np.full(betas * rows * learners, run, np.int32),
+        "beta": np.repeat([float(t.beta) for t in trained], rows * learners),
+        "row": np.tile(np.repeat(data.test_rows, learners), betas),
+        "learner": np.tile(np.arange(learners, dtype=np.int32), betas * rows),
+        "target": np.tile(np.repeat(data.test_y, learners), betas),
+        "prediction": np.concatenate([o.reshape(-1) for o in outputs]),
+    }
+
+
+def _history(run: int, trained: list) -> dict:
+    import numpy as np
+
+    from ..training.sweep import HISTORY_COLUMNS
+
+    epochs = [np.arange(1, len(t.history) + 1) for t in trained]
+    pairs = list(zip(trained, epochs, strict=True))
+    columns = {
+        "run": np.full(sum(map(len, epochs)), run, np.int32),
+        "beta": np.concatenate([np.full(len(e), float(t.beta)) for t, e in pairs]),
+        "epoch": np.concatenate(epochs).astype(np.int32),
+        "best": np.concatenate([e == t.best_epoch for t, e in pairs]),
+        "diverged": np.concatenate([e == t.diverged for t, e in pairs]),
+    }
+    table = np.concatenate([t.history for t in trained])
+    return columns | {name: table[:, i] for i, name in enumerate(HISTORY_COLUMNS)}

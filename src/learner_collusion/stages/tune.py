@@ -1,0 +1,196 @@
+"""Tune the hyper-parameters of the runs of a data set by Bayesian optimisation (Appendix B).
+
+Example: learner-collusion tune --config config.yaml --dataset abalone --run 0
+"""
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UserError
+from ..plan import settings as plan
+from ..plan.provenance import fingerprint
+from ..training.settings import Preprocessing, Shares, Stopping
+
+DIVERGED = 10.0  # objective value of a trial that diverged in its first epoch: ten times the variance of the target
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The block `tabular.tuning` of the configuration."""
+
+    trials: int
+    initial_points: int
+    acquisition_points: int
+    acquisition: str
+    beta: float
+    objective: str
+    grid: dict[str, list[int | float]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What tuning takes from the configuration."""
+
+    seed: int
+    runs: int
+    split: Shares
+    preprocessing: Preprocessing
+    training: Stopping
+    tuning: Tuning
+    engine: str
+    device: str
+
+
+@dataclass(frozen=True)
+class _Job:
+    table: str
+    dataset: str
+    settings: Settings
+    kept: object  # records.kept.Kept
+    threads: int
+
+
+def add_arguments(parser) -> None:
+    """The options of the command."""
+    parser.add_argument("--dataset", required=True, help="a name under `tables` in the configuration")
+    parser.add_argument(
+        "--run", type=int, help="tune this run alone, and keep it for the whole job (default: all runs)"
+    )
+    parser.add_argument("--table", help="the prepared table (default: results/datasets/DATASET.parquet)")
+    parser.add_argument("--trials", help="all trials (default: results/tabular/DATASET/trials.parquet)")
+    parser.add_argument("--best", help="the best point of each run (default: results/tabular/DATASET/best.parquet)")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="processes, among which the runs are divided (default: 1)"
+    )
+    plan.add_settings_arguments(parser)
+
+
+def run(options) -> None:
+    """Tune one run, or all runs and write their trials and best points."""
+    settings = plan.convert(plan.from_options(options, "tune"), Settings)
+    folder = plan.results(f"tabular/{options.dataset}")
+    trials, best = options.trials or f"{folder}/trials.parquet", options.best or f"{folder}/best.parquet"
+    table = options.table or plan.results(f"datasets/{options.dataset}.parquet")
+    tune(table, options.dataset, settings, trials, best, options.threads, options.run)
+
+
+def tune(
+    table: str, dataset: str, settings: Settings, trials: str, best: str, threads: int = 1, only: int | None = None
+) -> None:
+    """Run the trials of all runs of a data set; write all of them to `trials`, and the winners to `best`.
+
+    Each trial trains one ensemble with the split of the run; equal points train equally, so a point that the optimiser
+    asks for again is looked up. Trials are kept beside `trials` as they finish: an interrupted tuning resumes there, and
+    ends with the same files. With `only` one run is tuned, and kept. Errors: UserError for a damaged table.
+    """
+    if not Path(table).exists():
+        raise UserError(f"{table} does not exist: run the workflow, or `learner-collusion prepare`, to make it.")
+    if only is not None and not 0 <= only < settings.runs:
+        raise UserError(f"run is {only}, but the configuration has runs 0 to {settings.runs - 1}: choose one of them.")
+    alike = dataclasses.asdict(dataclasses.replace(settings, runs=0))  # the number of runs changes no run
+    from ..records.kept import Kept, checksum
+    from ..training.processes import in_processes
+
+    identity = {"settings": alike, "table": checksum(table), "code": fingerprint("stages.tune")}
+    job = _Job(table, dataset, settings, Kept(Path(trials).parent / "tune", identity), 1)
+    runs = range(settings.runs) if only is None else [only]
+    processes = threads if settings.device == "cpu" else 1
+    if len(runs) < processes:
+        job = dataclasses.replace(job, threads=processes // len(runs))
+    preload = ["learner_collusion.training.tuning", "learner_collusion.training.runs", "learner_collusion.records.kept"]
+    for line in in_processes(functools.partial(_tune_run, job), runs, processes, preload):
+        print(line, flush=True)
+    if only is None:
+        _gather(job, trials, best)
+
+
+def _gather(job: _Job, trials: str, best: str) -> None:
+    import pandas as pd
+
+    from ..records import parquet
+    from ..records.tabular import BEST, TRIALS
+
+    settings = job.settings
+    rows = pd.concat([job.kept.read(f"run{run}", TRIALS) for run in range(settings.runs)])
+    metadata = {
+        "dataset": job.dataset,
+        "tuning": dataclasses.asdict(settings.tuning),
+        "engine": settings.engine,
+        "provenance": parquet.provenance("scikit-optimize", "scikit-learn"),
+    }
+    parquet.write(trials, rows, TRIALS, metadata)
+    # of equal objectives the first trial wins
+    value = rows[settings.tuning.objective].fillna(DIVERGED)
+    winners = rows.assign(value=value).sort_values(["run", "value", "trial"], kind="stable").groupby("run").head(1)
+    parquet.write(best, winners[BEST.names], BEST, metadata)
+    job.kept.clear()
+
+
+def _tune_run(job: _Job, run: int) -> str:
+    """Tune one run, and keep its trials; one line for the log."""
+    from ..records.tabular import HYPERPARAMETERS, TRIALS
+    from ..seeds import generator
+    from ..training.runs import run_of, sweep_of
+    from ..training.sweep import choose_engine, train_sweeps
+    from ..training.tuning import Optimiser
+
+    settings, tuning = job.settings, job.settings.tuning
+    kept = job.kept.read(f"run{run}", TRIALS)
+    rows = [] if kept is None else _plain(kept)
+    finished = len(rows)
+    if finished < tuning.trials:
+        data = run_of(job.table, settings.seed, job.dataset, run, settings.split, settings.preprocessing)
+        engine = choose_engine(settings.engine, settings.device)
+    known = {_key(row): row for row in reversed(rows)}
+
+    def measure(trial: int, point: dict) -> dict:
+        repeated = any(_key(row) == _key(point) for row in rows[:trial])
+        if _key(point) in known:
+            return {**known[_key(point)], "trial": trial, "repeated": repeated}
+        identity = (settings.seed, job.dataset, run, "tune", *(point[name] for name in HYPERPARAMETERS))
+        training = settings.training
+        sweep = sweep_of(data, [tuning.beta], point, training.max_epochs, training.patience, identity)
+        [[trained]] = train_sweeps([sweep], engine=engine, device=settings.device, threads=job.threads)
+        found = trained.history[trained.best_epoch - 1] if trained.best_epoch else None
+        return {
+            "run": run,
+            "trial": trial,
+            **point,
+            "err": float(found[2]) if found is not None else None,
+            "err_bar": float(found[3]) if found is not None else None,
+            "epochs": len(trained.history),
+            "best_epoch": trained.best_epoch,
+            "diverged": trained.diverged,
+            "repeated": repeated,
+        }
+
+    if finished < tuning.trials:
+        random = generator(settings.seed, job.dataset, run, "optimiser")
+        grid = {name: tuning.grid[name] for name in HYPERPARAMETERS}
+        optimiser = Optimiser(grid, tuning.initial_points, tuning.acquisition_points, tuning.acquisition, random)
+        for trial in range(tuning.trials):
+            point = optimiser.ask()
+            row = measure(trial, point)
+            known.setdefault(_key(row), row)
+            if trial < tuning.trials - 1:  # nothing is asked after the last one
+                optimiser.tell(DIVERGED if row["err"] is None else row[tuning.objective])
+            rows[trial : trial + 1] = [row]
+            if trial >= finished:
+                job.kept.write(f"run{run}", {name: [row[name] for row in rows] for name in TRIALS.names}, TRIALS)
+    best = min(rows, key=lambda row: DIVERGED if row["err"] is None else row[tuning.objective])
+    value = "diverged" if best["err"] is None else f"validation ERR {best['err']:.4g}"
+    return f"{job.dataset}, run {run}: {len(rows)} trials; best trial {best['trial']}, {value}"
+
+
+def _plain(kept) -> list[dict]:
+    """Kept trials as they were: NaN is None again."""
+    columns = {name: [None if v != v else v for v in kept[name].tolist()] for name in kept.columns}
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _key(row: dict) -> tuple:
+    from ..records.tabular import HYPERPARAMETERS
+
+    return tuple(row[name] for name in HYPERPARAMETERS)

@@ -1,0 +1,199 @@
+"""The training loop of all image families: early stopping, history and checkpoints (Sections 6.2 and 6.3, Appendix B).
+
+All random numbers of an epoch derive from the cell and the epoch, beta left out, so that betas are paired and an interrupted
+run continues with the same ones. With learners dropped for a batch, or none, nothing inside a step waits for the device.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..models.ensemble import Ensemble, ensemble
+from ..models.registry import MODELS
+from ..native import convolution
+from ..objective import AugmentedLoss
+from ..seeds import torch_seed
+from . import checkpoint as checkpoints
+from .batches import Batch, Data
+from .device import autocast
+from .evaluation import METRICS, SPLITS, evaluate, measure
+from .protocol import Cell, Hardware, Protocol
+
+
+@dataclass(frozen=True)
+class History:
+    """`values` (evaluations, splits, 4 + learners) as SPLITS and METRICS name them, NaN where a split is empty. Evaluations
+    count from 1: `best_evaluation` has the lowest validation ERR (the last one without a validation part); `diverged` is the
+    one at which a loss was not finite, or 0. `convolution`: "native" where the native library ran some layers, else "torch"."""
+
+    values: np.ndarray
+    best_evaluation: int
+    diverged: int
+    convolution: str = "torch"
+
+
+def train(
+    data: Data,
+    cell: Cell,
+    protocol: Protocol,
+    seed: int,
+    hardware: Hardware,
+    device: torch.device,
+    checkpoint: Path | None = None,
+) -> History:
+    """Train one cell on `data`, whose tensors are on `device` (see `device.prepare_device`).
+
+    With `checkpoint` the state is saved there every `hardware.checkpoint_minutes`; after an interruption, the same call resumes
+    from it and ends with the same numbers, bit for bit on the same machine. Errors: UserError for a damaged checkpoint, or a
+    model that does not fit.
+    """
+    identity = cell.identity(seed)
+    torch.manual_seed(torch_seed(*identity, "initial weights"))
+    model = build(cell, protocol, data.classes).to(device, memory_format=torch.channels_last)
+    optimiser = make_optimiser(model, protocol)
+    progress = Progress(cell.learners, device)
+    parts = {"model": model, "optimiser": optimiser, "progress": progress}
+    belongs = {"cell": asdict(cell), "protocol": asdict(protocol), "seed": seed, "precision": hardware.precision}
+    if checkpoint is not None and checkpoint.exists() and not checkpoints.restore(checkpoint, parts, belongs, device):
+        print(f"{checkpoint} belongs to other settings: training starts anew.", flush=True)
+    with autocast(hardware, device):
+        native = model.pooled and not hardware.compile and convolution.usable(torch.zeros(1, device=device))
+    forward = torch.compile(model) if hardware.compile else model
+    augmented = AugmentedLoss(cell.beta, "cross_entropy", cell.averaging, reduction="none")
+    every = protocol.evaluate_every or data.batches
+    saved = time.monotonic()
+    model.train()
+    while not progress.stopped(protocol):
+        epoch = progress.epoch + 1
+        set_rate(optimiser, protocol, epoch)
+        if progress.batch == 0:
+            torch.manual_seed(torch_seed(*identity, epoch, "dropout"))
+        for batch in data.training(epoch, progress.batch):
+            progress.add(step(forward, optimiser, augmented, batch, hardware), len(batch.targets), data.batches)
+            if progress.steps % every == 0 or progress.epoch == protocol.epochs:
+                evaluated = [evaluate(model, forward, data.evaluation(s), cell.averaging, hardware) for s in SPLITS[1:]]
+                progress.record(*evaluated)
+                print(progress.line(protocol), flush=True)
+            if checkpoint is not None and time.monotonic() - saved >= 60 * hardware.checkpoint_minutes:
+                checkpoints.save(checkpoint, parts, belongs, device)
+                saved = time.monotonic()
+            if progress.stopped(protocol):
+                break
+    values = torch.stack(progress.values).numpy()
+    return History(values, progress.best_evaluation, progress.diverged, "native" if native else "torch")
+
+
+def build(cell: Cell, protocol: Protocol, classes: int) -> Ensemble:
+    """The untrained ensemble of a cell, with the keys of the protocol that its model takes."""
+    names = MODELS[cell.model].options if cell.model in MODELS else ()
+    options = {name: getattr(protocol, name) for name in names if getattr(protocol, name) is not None}
+    return ensemble(cell.model, cell.learners, classes, protocol.width, **options)
+
+
+def step(
+    forward: Callable, optimiser: torch.optim.Optimizer, augmented: AugmentedLoss, batch: Batch, hardware: Hardware
+) -> Tensor:
+    """One step of the optimiser; what the batch measured of all learners before it, as `measure` sums it."""
+    with autocast(hardware, batch.targets.device):
+        scores = forward(batch.images)
+    scores = scores.float()
+    loss = objective(augmented, scores, batch.targets, batch.staying)
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    optimiser.step()
+    return measure(scores.detach(), batch.targets, augmented.averaging)
+
+
+def objective(augmented: AugmentedLoss, scores: Tensor, targets: Tensor, staying: Tensor | None) -> Tensor:
+    """The mean of the augmented objective over a batch, of the learners that stay; see `Batch`. An example that lost all of
+    its learners does not count."""
+    if staying is None:
+        return augmented(scores, targets).mean()
+    if staying.ndim == 1:
+        return augmented(scores.index_select(1, staying), targets).mean()
+    counts = staying.any(1)
+    weights = torch.where(counts[:, None], staying, 1.0)
+    losses = augmented(scores, targets, weights / weights.sum(1, keepdim=True))
+    return (losses * counts).sum() / counts.sum().clamp(min=1)
+
+
+def make_optimiser(model: nn.Module, protocol: Protocol) -> torch.optim.Optimizer:
+    """Fused, so that a step is a few calls for all parameters."""
+    rate, decay = protocol.learning_rate, protocol.weight_decay
+    if protocol.optimiser == "sgd":
+        momentum = protocol.momentum
+        return torch.optim.SGD(model.parameters(), rate, momentum=momentum, weight_decay=decay, fused=True)
+    return torch.optim.Adam(model.parameters(), rate, weight_decay=decay, fused=True)
+
+
+def set_rate(optimiser: torch.optim.Optimizer, protocol: Protocol, epoch: int) -> None:
+    """The step schedule of Appendix B: times `decay` after each of the milestones."""
+    passed = sum(epoch > milestone for milestone in protocol.milestones)
+    for group in optimiser.param_groups:
+        group["lr"] = protocol.learning_rate * protocol.decay**passed
+
+
+class Progress:
+    """How far training is, and what was measured so far."""
+
+    def __init__(self, learners: int, device: torch.device):
+        self.steps = self.epoch = self.batch = 0  # steps in all; finished epochs; finished batches of the present epoch
+        self.rows = 0  # examples that `totals` sums over: those since the last evaluation
+        self.totals = torch.zeros(len(METRICS) + learners, dtype=torch.float64, device=device)
+        self.values: list[Tensor] = []  # for each evaluation (splits, 4 + learners) float64
+        self.best_evaluation, self.diverged, self.lowest = 0, 0, math.inf
+
+    def add(self, sums: Tensor, rows: int, batches: int) -> None:
+        """Count one step of an epoch of so many `batches`."""
+        self.totals += sums
+        self.rows += rows
+        self.steps += 1
+        self.batch += 1
+        if self.batch == batches:
+            self.epoch, self.batch = self.epoch + 1, 0
+
+    def record(self, validation: np.ndarray | None, test: np.ndarray | None) -> None:
+        """Add one evaluation, with what `evaluate` gave for these parts, and start to sum anew."""
+        train = self.totals.cpu().numpy() / self.rows
+        parts = [train, validation, test]
+        self.values.append(torch.from_numpy(np.stack([np.full_like(train, np.nan) if p is None else p for p in parts])))
+        self.totals.zero_()
+        self.rows = 0
+        evaluation = len(self.values)
+        watched = -float(evaluation) if validation is None else float(validation[0])
+        if not np.isfinite([watched, *(part[1] for part in (train, test) if part is not None)]).all():
+            self.diverged = evaluation
+        elif watched < self.lowest:
+            self.lowest, self.best_evaluation = watched, evaluation
+
+    def stopped(self, protocol: Protocol) -> bool:
+        """Whether training ends here: diverged, out of patience, or all epochs done."""
+        waited = len(self.values) - self.best_evaluation
+        impatient = protocol.patience is not None and waited >= protocol.patience
+        return bool(self.diverged or self.epoch >= protocol.epochs or impatient)
+
+    def line(self, protocol: Protocol) -> str:
+        """Where training stands, for the log."""
+        train, validation, test = (values[: len(METRICS)].tolist() for values in self.values[-1])
+        where = f"epoch {self.epoch + bool(self.batch)} of {protocol.epochs}" + f", batch {self.batch}" * bool(
+            self.batch
+        )
+        return (
+            f"{where}: ERR train {train[0]:.4f}, validation {validation[0]:.4f}, test {test[0]:.4f}; "
+            f"test accuracy {100 * test[3]:.2f} %; best evaluation {self.best_evaluation} of {len(self.values)}"
+        )
+
+    def state_dict(self) -> dict:
+        """Everything, as tensors and plain values."""
+        return vars(self) | {"totals": self.totals.cpu(), "values": list(self.values)}
+
+    def load_state_dict(self, state: dict) -> None:
+        """The reverse of `state_dict`, whatever device its tensors are on."""
+        totals, values = state["totals"].to(self.totals.device), [value.cpu() for value in state["values"]]
+        vars(self).update(state | {"totals": totals, "values": values})

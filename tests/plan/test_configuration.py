@@ -1,0 +1,104 @@
+"""Configurations: what is refused, in which words, and what counts as smaller than the paper."""
+
+import copy
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from learner_collusion.errors import UserError
+from learner_collusion.plan import configuration
+from learner_collusion.plan.configuration import overlay
+
+
+def test_the_papers_configuration_is_valid(config):
+    configuration.check(config)
+    assert all(
+        configuration.note(config, config, part) == "" for part in ("tabular", "theory", "claims", "illustration")
+    )
+
+
+@pytest.mark.parametrize("preset", sorted(p.name for p in (ROOT / "workflow/presets").glob("*.yaml")))
+def test_presets_use_known_keys(config, preset):
+    top = yaml.safe_load((ROOT / "workflow/presets" / preset).read_text())
+    configuration.check(overlay(copy.deepcopy(config), top))
+
+
+@pytest.mark.parametrize(
+    ("top", "words"),
+    [
+        ({"tabluar": {}}, "unknown key 'tabluar': did you mean 'tabular'"),
+        ({"tabular": {"run": 3}}, "unknown key 'tabular.run': did you mean 'runs'"),
+        ({"tabular": {"betas": [0, 1.2]}}, r"tabular.betas.1 is 1.2, but beta must lie in \[0, 1\].*Theorem 5.1"),
+        ({"tabular": {"runs": 0}}, "tabular.runs is wrong"),
+        ({"tabular": {"datasets": ["abalon"]}}, "'abalon', which is not declared"),
+        ({"tabular": {"betas": [0, 0.5]}}, "must hold 0 and 1"),
+        ({"tabular": {"tuning": {"initial_points": 30}}}, "more than its 20 trials"),
+        ({"seed": None}, "seed is wrong"),
+        ({"images": {"enabled": ["practicl"]}}, "images.enabled names 'practicl': choose from practical"),
+        ({"images": {"experiments": {"cnn": {"drop_rates": [0, 0.2]}}}}, "cnn.drop_rates must hold one value"),
+        ({"images": {"experiments": {"practical": {"models": ["alexnet"]}}}}, "models.0 is wrong"),
+        ({"images": {"protocols": {"mine": {"base": "adagrad"}}}}, "mine.base names 'adagrad': choose another"),
+        ({"images": {"protocols": {"mine": {"width": 1}}}}, "protocols.mine lacks 'optimiser': add it, or name"),
+    ],
+)
+def test_mistakes_are_told_in_one_sentence(config, top, words):
+    wrong = overlay(copy.deepcopy(config), top)
+    with pytest.raises(UserError, match=words) as caught:
+        configuration.check(wrong)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_key(config):
+    wrong = copy.deepcopy(config)
+    del wrong["tabular"]["runs"]
+    with pytest.raises(UserError, match="lacks a key: 'runs'"):
+        configuration.check(wrong)
+
+
+def test_note_names_every_difference(config):
+    small = copy.deepcopy(config) | {"fidelity": "ci"}
+    small["tabular"]["runs"] = 2
+    small["tabular"]["tuning"]["trials"] = 3
+    note = configuration.note(small, config, "tabular")
+    assert note == "Fidelity 'ci', not the paper's: runs 2 instead of 10; trials 3 instead of 20."
+
+
+def test_a_protocol_may_take_a_subset_of_its_own(config):
+    small = copy.deepcopy(config) | {"fidelity": "ci"}
+    small["images"]["subset"] = {"train": 3000, "test": None}
+    small["images"]["protocols"]["cnn"]["subset"] = {"train": 500, "test": None}
+    small["images"]["protocols"]["vgg"]["augmentation"]["flip"] = False
+    configuration.check(small)
+    assert configuration.note(small, config, "images.vgg").endswith(
+        " train 3000 instead of all; flip off instead of on."
+    )
+    assert configuration.protocol(small, "sgd")["subset"] == small["images"]["subset"]
+    assert (
+        configuration.note(small, config, "images.cnn") == "Fidelity 'ci', not the paper's: train 500 instead of all."
+    )
+    both = configuration.note(small, config, "images.practical", "images.cnn")
+    assert both == "Fidelity 'ci', not the paper's: sgd: train 3000 instead of all; cnn: train 500 instead of all."
+
+
+def test_a_protocol_that_the_paper_does_not_have_is_compared_with_the_one_in_its_place(config):
+    own = copy.deepcopy(config) | {"fidelity": "mine"}
+    own["images"]["protocols"]["short"] = own["images"]["protocols"]["sgd"] | {"epochs": 3}
+    own["images"]["experiments"]["practical"]["protocol"] = "short"
+    configuration.check(own)
+    assert configuration.differences(own, config, "images.practical") == [
+        "epochs 3 instead of 80",
+        "protocol short instead of sgd",
+    ]
+
+
+def test_a_protocol_takes_what_it_lacks_from_its_base(config):
+    changed = overlay(config, {"images": {"protocols": {"narrow": {"base": "cnn", "width": 0.5}}}})
+    configuration.check(changed)
+    expected = configuration.protocol(config, "cnn") | {"width": 0.5}
+    assert configuration.protocol(changed, "narrow") == expected
+
+
+def test_an_experiment_and_a_model_of_ones_own_need_no_change_to_the_schema(config):
+    mine = config["images"]["experiments"]["practical"] | {"models": ["my_package.nets.MyNet"]}
+    configuration.check(overlay(config, {"images": {"experiments": {"mine": mine}, "enabled": ["mine"]}}))

@@ -1,0 +1,104 @@
+"""The claims as Markdown and Parquet, of one part and of all."""
+
+import pandas as pd
+import pytest
+
+from learner_collusion.claims.catalogue import Claim
+from learner_collusion.claims.verdict import FAILS, HOLDS, LEFT_OUT, REPORTED, UNDECIDED, as_frame, row
+from learner_collusion.errors import UserError
+from learner_collusion.publishing import claims
+from learner_collusion.records import parquet
+from learner_collusion.records.claims import CLAIMS
+
+NOTE = "Fidelity 'ci', not the paper's: runs 2 instead of 10."
+TITLES = {"abalone": "Abalone"}
+RATIO = Claim("C1a", "tabular", "Diversity explodes", "Figure 2", "ratio", above=10)
+WORST = Claim("C9", "images", "Accuracy is lowest at beta = 1", "Figure 6", "worst_at_one", above=0)
+
+
+@pytest.fixture
+def tabular():
+    return as_frame(
+        [
+            row(RATIO, "abalone", "DIV(1) / DIV(0) | x", 117.04, 66.5, 216, verdict=HOLDS),
+            row(RATIO, "weather", "DIV(1) / DIV(0)", 2.0, 1.5, 2.5, verdict=FAILS, note="a remark"),
+            row(RATIO, "facebook", "DIV(1) / DIV(0)", 9, 8, 11, verdict=UNDECIDED),
+            row(RATIO, "other", "DIV(1) / DIV(0)", 9, 8, 11, verdict=REPORTED),
+        ]
+    )
+
+
+@pytest.fixture
+def images():
+    return as_frame([row(WORST, "SVHN, VGG, M = 5", "margin", verdict=LEFT_OUT, note="the data set is not available")])
+
+
+@pytest.fixture
+def parts(tabular, images, tmp_path):
+    paths = [tmp_path / "tabular.parquet", tmp_path / "images.parquet"]
+    claims.write(tabular, "tabular", NOTE, TITLES, tmp_path / "tabular.md", paths[0])
+    claims.write(images, "images", "", {}, tmp_path / "images.md", paths[1])
+    return paths
+
+
+def test_one_part(parts, tabular, tmp_path):
+    text = (tmp_path / "tabular.md").read_text()
+    assert text.startswith("# Claims: Tabular data (Section 6.1, Figures 2-4)\n") and f"**{NOTE}**" in text
+    assert "1 hold, 1 do not hold, 1 undecided, 1 reported." in text
+    cells = (
+        r"| C1a | Diversity explodes (Figure 2) | Abalone | DIV(1) / DIV(0) \| x | 117 | 66.5 to 216 | > 10 | holds |"
+    )
+    assert cells in text
+    assert "| weather | DIV(1) / DIV(0) | 2 | 1.5 to 2.5 | > 10 | **does not hold** (a remark) |" in text
+    pd.testing.assert_frame_equal(parquet.read(parts[0], CLAIMS), tabular, check_dtype=False)
+    metadata = parquet.read_metadata(parts[0])
+    assert metadata["fidelity"] == NOTE and metadata["part"] == "tabular" and metadata["titles"] == TITLES
+
+
+def test_what_has_no_number_has_a_dash(parts, tmp_path):
+    text = (tmp_path / "images.md").read_text()
+    assert "| SVHN, VGG, M = 5 | margin | - | - | > 0 | left out (the data set is not available) |" in text
+    assert "nan" not in text and "Fidelity" not in text
+
+
+def test_all_parts(parts, tmp_path):
+    claims.combine(parts, tmp_path / "all.md", tmp_path / "all.parquet")
+    text = (tmp_path / "all.md").read_text()
+    assert text.index("## Tabular data") < text.index(NOTE) < text.index("| Abalone |") < text.index("## Images")
+    missing = text[text.index("Not judged") :]
+    assert "ImageNet" in missing and "Theory" in missing and "Tabular" not in missing
+    found = parquet.read(tmp_path / "all.parquet", CLAIMS)
+    assert len(found) == 5 and set(parquet.read_metadata(tmp_path / "all.parquet")) == {"tabular", "images"}
+
+
+def test_the_same_bytes_twice(parts, tabular, tmp_path):
+    claims.write(tabular, "tabular", NOTE, TITLES, tmp_path / "again.md", tmp_path / "again.parquet")
+    for suffix in ("md", "parquet"):
+        assert (tmp_path / f"again.{suffix}").read_bytes() == (tmp_path / f"tabular.{suffix}").read_bytes()
+
+
+def test_nothing_to_put_together(tmp_path):
+    with pytest.raises(UserError, match="no claims"):
+        claims.combine([], tmp_path / "none.md", tmp_path / "none.parquet")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_part_leaves_nothing_half_written(parts, tmp_path):
+    parts[1].write_bytes(b"x")
+    with pytest.raises(UserError, match="not a complete Parquet file"):
+        claims.combine(parts, tmp_path / "all.md", tmp_path / "all.parquet")
+    assert not list(tmp_path.glob("all.*"))
+
+
+def test_the_overview_reads_the_parts_in_their_order(parts, tmp_path):
+    claims.combine(parts[::-1], tmp_path / "all.md", tmp_path / "all.parquet")
+    first, second = claims.overview(tmp_path / "all.parquet")
+    assert (first.part, first.note, second.part, second.note) == ("tabular", NOTE, "images", "")
+    assert first.title == "Tabular data (Section 6.1, Figures 2-4)"
+    assert first.counts == {HOLDS: 1, FAILS: 1, UNDECIDED: 1, REPORTED: 1}
+    assert claims.sentence(second.counts) == "0 hold, 0 do not hold, 0 undecided, 1 left out"
+    row = first.rows.iloc[0]
+    assert (row["id"], row["data"], row["value"], row["interval"]) == ("C1a", "Abalone", "117", "66.5 to 216")
+    assert (row["claim"], row["verdict"], row["note"]) == ("Diversity explodes (Figure 2)", HOLDS, "")
+    (alone,) = claims.overview(parts[0])
+    assert alone.counts == first.counts and alone.rows.equals(first.rows)

@@ -1,0 +1,138 @@
+"""`learner-collusion run`: how far a workflow is, what failed, and the results at the end."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+
+from made_results import write_results
+
+from learner_collusion import cli
+from learner_collusion.publishing import live
+
+SNAKEMAKE = """
+import time
+print("localrule fetch:", flush=True)
+print("rule train_tabular:")
+print("    wildcards: dataset=abalone, run=3")
+print("5 of 20 steps (25%) done", flush=True)
+time.sleep(1)
+"""
+
+
+def command(code: str, *options: str) -> list[str]:
+    """`learner-collusion run` of a Python program in place of Snakemake."""
+    run = [sys.executable, "-m", "learner_collusion", "run", "--title", "The title", "--results", "results", *options]
+    return [*run, "--", sys.executable, "-c", code]
+
+
+def test_the_line_says_how_far_it_is():
+    shown = []
+    lines = [
+        "localrule fetch:\n",
+        "rule train_tabular:\n",
+        "    wildcards: dataset=abalone, run=3\n",
+        "Some other output\n",
+        "5 of 20 steps (25%) done\n",
+        "checkpoint split:\n",
+    ]
+    live.follow(lines, lambda *what: shown.append(what))
+    assert shown == [
+        ("fetch", 0, 0),
+        ("train tabular", 0, 0),
+        ("train tabular (dataset=abalone, run=3)", 0, 0),
+        ("train tabular (dataset=abalone, run=3)", 5, 20),
+        ("split", 5, 20),
+    ]
+
+
+def test_failure_shows_the_tail_and_the_log_and_keeps_the_exit_code(tmp_path):
+    code = "import sys; [print('line', i) for i in range(100)]; print('what went wrong'); sys.exit(3)"
+    result = subprocess.run(command(code), capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == 3 and "The title" in result.stdout
+    assert "what went wrong" in result.stderr and "line 90" in result.stderr and "line 50" not in result.stderr
+    assert "runs/live.log" in result.stderr and "again to resume" in result.stderr and "Traceback" not in result.stderr
+    assert (tmp_path / "runs/live.log").read_text().startswith("line 0\n")
+
+
+def test_success_shows_the_results(tmp_path):
+    write_results(tmp_path / "results")
+    result = subprocess.run(command(SNAKEMAKE, "--log", "my.log"), capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert (
+        lines[0] == "The title" and lines[1].endswith(": fetch") and "Open first: results/figures/fig2" in result.stdout
+    )
+    assert "5 of 20 steps" in (tmp_path / "my.log").read_text() and "5 of 20 steps" not in result.stdout
+
+
+def test_the_end_page_is_for_finished_runs_alone(tmp_path):
+    ended = []
+    for code in (1, 0):
+        python = [sys.executable, "-c", f"raise SystemExit({code})"]
+        assert live.execute("T", python, tmp_path / "log", lambda: ended.append(1)) == code
+        assert len(ended) == 1 - code
+
+
+def test_a_terminal_has_one_line_that_changes(tmp_path):
+    write_results(tmp_path / "results")
+    main, terminal = pty.openpty()
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
+    process = subprocess.Popen(
+        command(SNAKEMAKE), stdin=terminal, stdout=terminal, stderr=terminal, cwd=tmp_path, env=environment
+    )
+    os.close(terminal)
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(main, 4096)
+        except OSError:  # the other side is closed
+            break
+        if not chunk:
+            break
+        shown += chunk
+    os.close(main)
+    text = shown.decode()
+    assert process.wait() == 0
+    assert "5/20" in text and "train tabular (dataset=abalone, run=3)" in text and "\x1b[2K" in text
+    assert "steps" not in text and "Open first" in text
+
+
+def test_interrupted_by_ctrl_c(tmp_path):
+    """The terminal sends the signal to the command and to the workflow, which may take a moment to end."""
+    code = """
+import time
+print("rule train:", flush=True)
+open("started", "w").close()
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(0.5)
+    print("x" * 200_000)
+    open("ended", "w").close()
+"""
+    process = subprocess.Popen(
+        command(code), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "started").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and (tmp_path / "ended").exists()
+    assert errors.strip() == "Interrupted; run the same command again to resume."
+
+
+def test_results_without_claims_are_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["run", "--title", "T", "--results", "nowhere", "--", sys.executable, "-c", ""]
+    assert cli.main(arguments) == 1
+    assert "nowhere/claims.parquet does not exist" in capsys.readouterr().err
+
+
+def test_a_command_that_does_not_exist_is_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["run", "--title", "T", "--results", "r", "--", "no-such-program"]) == 1
+    assert "no-such-program" in capsys.readouterr().err

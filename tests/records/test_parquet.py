@@ -1,0 +1,63 @@
+"""Parquet in and out."""
+
+import platform
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from learner_collusion.errors import UserError
+from learner_collusion.files import replacing, write_json
+from learner_collusion.records import parquet
+from learner_collusion.records.tabular import RECORDS
+
+ROW = {"experiment": ["tabular"], "dataset": ["d"], "run": [0], "beta": [0.5], "metric": ["err"], "value": [1.0]}
+
+
+def test_round_trip_with_provenance_and_the_same_bytes(tmp_path):
+    for name, table in (("a", ROW), ("b", ROW), ("c", pd.DataFrame(ROW))):
+        parquet.write(tmp_path / name, table, RECORDS, {"x": 1, "provenance": parquet.provenance("torch")})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == (tmp_path / "c").read_bytes()
+    found = parquet.read(tmp_path / "a", RECORDS)
+    assert found.to_dict("list") == ROW and found["run"].dtype == "int32"
+    metadata = parquet.read_metadata(tmp_path / "a")
+    assert metadata["x"] == 1 and metadata["provenance"]["torch"]
+
+
+def test_concatenate(tmp_path):
+    paths = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for path in paths:
+        parquet.write(path, ROW, RECORDS, {"of": path.stem})
+    parquet.concatenate(paths, tmp_path / "c.parquet", RECORDS)
+    assert len(parquet.read(tmp_path / "c.parquet", RECORDS)) == 2
+    assert parquet.read_metadata(tmp_path / "c.parquet") == {"a": {"of": "a"}, "b": {"of": "b"}}
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda p: p.write_bytes(p.read_bytes()[:-100]), "not a complete Parquet file: delete it"),
+        (lambda p: p.write_bytes(b""), "not a complete Parquet file"),
+        (lambda p: p.unlink(), "does not exist"),
+        (lambda p: parquet.write(p, {"beta": [1.0]}, pa.schema([("beta", pa.float64())])), "other columns"),
+    ],
+)
+def test_damage_is_reported(tmp_path, damage, words):
+    path = tmp_path / "t.parquet"
+    parquet.write(path, ROW, RECORDS)
+    damage(path)
+    with pytest.raises(UserError, match=words):
+        parquet.read(path, RECORDS)
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path):
+    write_json(tmp_path / "f", 1)
+    with pytest.raises(RuntimeError), replacing(tmp_path / "f") as beside:
+        beside.write_text("half")
+        raise RuntimeError
+    assert [p.name for p in tmp_path.iterdir()] == ["f"] and (tmp_path / "f").read_text() == "1\n"
+
+
+def test_provenance_holds_no_time_and_no_host():
+    found = parquet.provenance("no-such-package")
+    assert found["no-such-package"] == "not installed" and platform.node() not in found.values()

@@ -1,0 +1,81 @@
+"""Records of real runs against NumPy, and the identity that each asserts."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import converted
+
+from learner_collusion.errors import UserError
+from learner_collusion.records import parquet
+from learner_collusion.records.tabular import BEST, PREDICTIONS, RECORDS
+from learner_collusion.stages import aggregate, evaluate, train_tabular
+
+POINT = {"learning_rate": 0.01, "batch_size": 32, "weight_decay": 0, "learners": 5, "hidden_units": 10, "layers": 1}
+
+
+@pytest.fixture
+def trained(diabetes, settings, tmp_path):
+    """Predictions and history of two runs."""
+    rows = [POINT | {"run": run, "trial": 0, "err": 0.5, "err_bar": 0.6, "best_epoch": 4} for run in (0, 1)]
+    parquet.write(tmp_path / "best.parquet", pd.DataFrame(rows), BEST)
+    paths = [str(tmp_path / name) for name in ("history.parquet", "predictions.parquet")]
+    chosen = converted(train_tabular.Settings, settings | {"runs": 2})
+    train_tabular.train(str(diabetes), str(tmp_path / "best.parquet"), "diabetes", chosen, *paths)
+    return paths[1], paths[0]
+
+
+def records_of(trained, settings, path, threads=1):
+    chosen = converted(evaluate.Settings, settings)
+    evaluate.evaluate("diabetes", *trained, chosen, str(path), threads)
+    return parquet.read(path, RECORDS)
+
+
+def test_records_against_numpy(trained, settings, tmp_path):
+    records = records_of(trained, settings, tmp_path / "records.parquet")
+    assert not records.duplicated(["run", "beta", "metric"]).any()
+    found = records.set_index(["run", "beta", "metric"])["value"]
+    for run in (0, 1):
+        betas, f, y = evaluate.read_run(trained[0], run)
+        f, y = f.astype(np.float64), y.astype(np.float64)
+        for beta, g in zip(betas, f, strict=True):
+            at = found[run, beta]
+            mean = g.mean(1)
+            bias = (g - mean[:, None]).mean(0)
+            div = ((g - mean[:, None]) ** 2).mean()
+            clean = ((g - bias - mean[:, None]) ** 2).mean()
+            assert at["err"] == pytest.approx(((mean - y) ** 2).mean())
+            assert at["err_bar"] == pytest.approx(((g - y[:, None]) ** 2).mean())
+            assert at["div"] == pytest.approx(div) == pytest.approx(at["err_bar"] - at["err"])
+            assert at["div_debiased"] == pytest.approx(clean)
+            assert at["bias_share"] == pytest.approx(1 - clean / div)
+            # dropping d of M at random adds d / (M - d) * div / (M - 1), in expectation; the rest is noise of 88 * 100 draws
+            for rate, d in ((0.2, 1), (0.4, 2), (0.6, 3)):
+                expected = d / (5 - d) * div / 4
+                noise = 4 * 2 * np.sqrt(at["err"] * expected / (88 * settings["codependence"]["draws"]))
+                assert at[f"increase_{rate}"] == pytest.approx(expected, abs=noise)
+            assert at["learners"] == 5 and at["diverged"] == 0 and 1 <= at["best_epoch"] <= at["epochs"] <= 12
+
+
+def test_same_bytes_again_and_in_two_processes(trained, settings, tmp_path):
+    for name, threads in (("a", 1), ("b", 1), ("c", 2)):
+        records_of(trained, settings, tmp_path / name, threads)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == (tmp_path / "c").read_bytes()
+
+
+def test_damaged_predictions_are_told(trained, settings, tmp_path):
+    table = parquet.read(trained[0])
+    table.loc[5, "prediction"] = np.nan
+    parquet.write(trained[0], table.iloc[:-1], PREDICTIONS)
+    with pytest.raises(UserError, match="lacks predictions of run 1"):
+        records_of(trained, settings, tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+
+
+def test_data_sets_are_put_together(trained, settings, tmp_path):
+    one = records_of(trained, settings, tmp_path / "diabetes.parquet")
+    parquet.write(tmp_path / "other.parquet", one.assign(dataset="other"), RECORDS)
+    paths = [str(tmp_path / "diabetes.parquet"), str(tmp_path / "other.parquet")]
+    aggregate.tabular(paths, str(tmp_path / "all.parquet"))
+    both = parquet.read(tmp_path / "all.parquet", RECORDS)
+    assert len(both) == 2 * len(one) and set(both["dataset"]) == {"diabetes", "other"}
+    assert set(parquet.read_metadata(tmp_path / "all.parquet")) == {"diabetes", "other"}

@@ -1,0 +1,121 @@
+"""Tuning: all trials kept, the same for the same seed, and resumed after kill -9 without repeating a trial."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from conftest import converted
+
+from learner_collusion.errors import UserError
+from learner_collusion.records import parquet
+from learner_collusion.records.tabular import BEST, HYPERPARAMETERS, TRIALS
+from learner_collusion.stages import tune as stage
+from learner_collusion.training import sweep
+
+NAMES = ("trials.parquet", "best.parquet")
+
+
+def tune(diabetes, settings, folder, runs=1, threads=1, only=None):
+    chosen = converted(stage.Settings, settings | {"runs": runs})
+    paths = [str(folder / name) for name in NAMES]
+    stage.tune(str(diabetes), "diabetes", chosen, *paths, threads, only)
+    if only is None:
+        return parquet.read(paths[0], TRIALS), parquet.read(paths[1], BEST)
+    return None
+
+
+def test_every_trial_is_kept_and_the_best_chosen(diabetes, settings, tmp_path):
+    trials, best = tune(diabetes, settings, tmp_path, runs=2)
+    for run, rows in trials.groupby("run"):
+        assert rows["trial"].tolist() == list(range(5))
+        for name in HYPERPARAMETERS:
+            assert rows[name].isin(settings["tuning"]["grid"][name]).all()
+        assert (rows["err"] > 0).all() and (rows["err_bar"] >= rows["err"]).all()
+        assert rows["best_epoch"].between(1, rows["epochs"]).all() and (rows["epochs"] <= 12).all()
+        winner = best[best["run"] == run].iloc[0]
+        assert winner["err"] == rows["err"].min() and winner["trial"] == rows.set_index("trial")["err"].idxmin()
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(NAMES)
+
+
+def test_same_seed_same_bytes_in_one_or_two_processes(diabetes, settings, tmp_path):
+    for name, threads in (("a", 1), ("b", 2)):
+        tune(diabetes, settings, tmp_path / name, runs=3, threads=threads)
+    for name in NAMES:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    errors = parquet.read(tmp_path / "a" / NAMES[0]).groupby("run")["err"].apply(tuple)
+    assert errors.nunique() == 3
+
+
+def test_a_repeated_point_is_looked_up(diabetes, settings, tmp_path, monkeypatch):
+    settings["tuning"]["grid"] = {name: values[:1] for name, values in settings["tuning"]["grid"].items()}
+    calls, real = [], sweep.train_sweeps
+    monkeypatch.setattr(sweep, "train_sweeps", lambda *a, **k: calls.append(1) or real(*a, **k))
+    trials, _ = tune(diabetes, settings, tmp_path)
+    assert len(calls) == 1 and trials["repeated"].tolist() == [False] + [True] * 4
+    assert trials["err"].nunique() == 1
+
+
+def test_one_run_by_hand_is_kept_for_the_whole_job(diabetes, settings, tmp_path, monkeypatch):
+    """Runs tuned one by one give the files that one job gives, and the job tunes none of them again."""
+    tune(diabetes, settings, tmp_path / "whole", runs=2)
+    for run in (1, 0):
+        tune(diabetes, settings, tmp_path / "parts", runs=2, only=run)
+    assert [p.name for p in (tmp_path / "parts").iterdir()] == ["tune"]
+    monkeypatch.setattr(sweep, "train_sweeps", None)
+    tune(diabetes, settings, tmp_path / "parts", runs=2)
+    for name in NAMES:
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
+
+
+def test_what_was_kept_from_other_settings_is_not_used(diabetes, settings, tmp_path):
+    other = settings | {"tuning": settings["tuning"] | {"beta": 1}}
+    tune(diabetes, other, tmp_path / "a", only=0)
+    tune(diabetes, settings, tmp_path / "a")
+    tune(diabetes, settings, tmp_path / "b")
+    assert (tmp_path / "a" / NAMES[0]).read_bytes() == (tmp_path / "b" / NAMES[0]).read_bytes()
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_killed_and_resumed(diabetes, settings, tmp_path, threads):
+    """kill -9 in the middle: the finished trials are not trained again, and the files are byte-identical."""
+    settings["training"] = settings["training"] | {"max_epochs": 150, "patience": 150}  # slow enough to be caught
+    tune(diabetes, settings, tmp_path / "whole", runs=2)
+    folder = tmp_path / "killed"
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(settings | {"runs": 2}))
+    command = [sys.executable, "-m", "learner_collusion", "tune", "--dataset", "diabetes", "--table", str(diabetes)]
+    command += ["--settings", str(tmp_path / "settings.yaml"), "--threads", threads]
+    command += ["--trials", str(folder / NAMES[0]), "--best", str(folder / NAMES[1])]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not (folder / "tune/run0.parquet").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    finished = {path.stem: len(parquet.read(path, TRIALS)) for path in (folder / "tune").glob("run*.parquet")}
+    assert 1 <= sum(finished.values()) < 10 and not (folder / NAMES[0]).exists()
+
+    trained, real = [], sweep.train_sweeps
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweep, "train_sweeps", lambda *a, **k: trained.append(1) or real(*a, **k))
+        tune(diabetes, settings, folder, runs=2)
+    assert len(trained) <= 10 - sum(finished.values())
+    for name in NAMES:
+        assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_a_damaged_part_is_told(diabetes, settings, tmp_path):
+    (tmp_path / "tune").mkdir()
+    (tmp_path / "tune/run0.parquet").write_bytes(b"PAR1 cut short")
+    with pytest.raises(UserError, match="delete it and run the workflow again"):
+        tune(diabetes, settings, tmp_path)
+
+
+@pytest.mark.parametrize(("table", "run", "words"), [("none.parquet", 0, "does not exist"), (None, 7, "choose one")])
+def test_mistakes_are_told(diabetes, settings, tmp_path, table, run, words):
+    with pytest.raises(UserError, match=words):
+        tune(table or diabetes, settings, tmp_path, only=run)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,172 @@
+"""The ci preset, made once: every rule runs, a second call does nothing, and only what changed is made again."""
+
+import shutil
+
+import pytest
+from workflows import ROOT, copy_of_the_clone, planned, snakemake
+
+from learner_collusion.figures.registry import FIGURES
+from learner_collusion.publishing.registry import TABLES
+
+pytestmark = pytest.mark.xdist_group("ci")
+BYTES = (
+    "trials.parquet",
+    "best.parquet",
+    "history.parquet",
+    "predictions.parquet",
+    "tabular.parquet",
+    "claims.parquet",
+)
+CI = ("--profile", "workflow/profiles/ci")
+# What runs after a change, by stage.
+RESULTS = {"figure", "claims_part", "claims"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The ci preset, made on two cores."""
+    folder = tmp_path_factory.mktemp("ci")
+    result = snakemake(*CI, "--directory", folder)
+    assert result.returncode == 0, result.stderr[-3000:]
+    return folder
+
+
+def test_everything_is_made(made):
+    for name in FIGURES:
+        for suffix in (".pdf", ".png", ".csv"):
+            assert (made / "results/figures" / f"{name}{suffix}").stat().st_size > 0
+    for name in TABLES:
+        assert (made / f"results/tables/{name}.md").stat().st_size > 0
+    claims = (made / "results/claims.md").read_text()
+    assert "Fidelity 'ci', not the paper's" in claims
+    assert all(f"| {name} |" in claims for name in ("C15", "C5b", "C6", "C7", "C8", "C9", "C10", "C12", "C13", "C14"))
+    table = (made / "results/tables/table3_cnn.md").read_text()
+    assert "Conv2d" in table and "docs/" not in table
+    assert "fidelity: ci" in (made / "results/config.yaml").read_text()
+
+
+def nothing_to_do(result):
+    return result.returncode == 0 and "Nothing to be done" in result.stdout + result.stderr
+
+
+def test_a_second_call_does_nothing(made, tmp_path):
+    assert nothing_to_do(snakemake(*CI, "--directory", made))
+    assert nothing_to_do(snakemake(*CI, "--directory", made, LEARNER_COLLUSION_MIRROR=str(tmp_path)))
+
+
+def jobs_after(made, *texts, folder, targets=()):
+    """What a dry run plans in the finished directory with more presets laid over ci."""
+    presets = []
+    for number, text in enumerate(texts):
+        presets.append(folder / f"{number}.yaml")
+        presets[-1].write_text(text)
+    result = snakemake("-n", "--cores", "2", "--directory", made, "--configfile", "workflow/presets/ci.yaml", *presets,
+                       *(["--", *targets] if targets else []))  # fmt: skip
+    assert result.returncode == 0, result.stderr[-2000:]
+    return {rule: count for rule, count in planned(result).items() if rule not in ("total", "all")}
+
+
+def test_a_title_redraws_and_does_not_retrain(made, tmp_path):
+    jobs = jobs_after(made, "tables: {diabetes: {title: Sugar}}", folder=tmp_path)
+    assert jobs == {"settings": 4, "figure": 3, "claims_part": 1, "claims": 1, "configuration": 1}
+
+
+def test_a_tuning_key_tunes_again(made, tmp_path):
+    jobs = jobs_after(made, "tabular: {tuning: {beta: 1}}", folder=tmp_path)
+    assert {"tune_dataset", "train_tabular", "evaluate", "aggregate"} < set(jobs)
+    assert jobs["figure"] == 3 and not {"train_images", "prepare", "table"} & set(jobs)
+
+
+def test_where_cells_run_retrains_nothing(made, tmp_path):
+    jobs = jobs_after(
+        made, "images: {hardware: {threads: 2, checkpoint_minutes: 1}}\ntabular: {threads: 1}", folder=tmp_path
+    )
+    assert set(jobs) == {"configuration"}
+
+
+TUNED = {"tune_dataset", "train_tabular", "evaluate", "aggregate", *RESULTS}
+CELLS = {"train_images", "aggregate", *RESULTS}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        # additions make nothing stale
+        ("src/learner_collusion/records/tabular.py", None, '\nEXTRA = pa.schema([("x", pa.int32())])\n', set()),
+        ("src/learner_collusion/models/cifar.py", None, "\n\ndef tiny(classes, width=1):\n    return nn.Flatten()\n", set()),
+        ("src/learner_collusion/models/registry.py", None, '\nMODELS["tiny"] = Model("cifar:tiny", "Tiny")\n', set()),
+        ("src/learner_collusion/data/registry.py", None, '\nIMAGE_SOURCES["mine"] = "mine"\n', set()),
+        # a figure is made, and a claim is judged with the others of its part; nothing else runs
+        ("src/learner_collusion/figures/registry.py", None, '\nFIGURES["fig19_mine"] = FIGURES["fig2_diversity"]\n',
+         {"figure", "settings"}),
+        ("src/learner_collusion/claims/catalogue.py", None,
+         '\nCLAIMS += (Claim("C99", "theory", "Mine", "Nowhere", "lemma_d2", below=1),)\n',
+         {"claims_part", "claims", "settings"}),
+        # a line of a kernel concerns its family alone
+        ("src/learner_collusion/native/engine/kernel.h", "(T)0.999 * square[p + i]", "(T)0.99 * square[p + i]", TUNED),
+        ("src/learner_collusion/native/convolution/kernel.h", "best = best > 0 ? best : Lanes{};",
+         "best = best > 1 ? best : Lanes{};", CELLS),
+        # a line of a stage concerns that stage and what follows
+        ("src/learner_collusion/stages/tune.py", "DIVERGED = 10.0", "DIVERGED = 20.0", TUNED),
+        ("src/learner_collusion/stages/train_tabular.py", "lines = []", "lines = list()", TUNED - {"tune_dataset"}),
+        ("src/learner_collusion/stages/evaluate.py", "1e-9 * max", "1e-8 * max",
+         {"evaluate", "aggregate", *RESULTS}),
+        ("src/learner_collusion/stages/fetch.py", "def fetch_table(", "def fetch_table(*_, ",
+         {"fetch", "prepare", *TUNED}),
+        ("src/learner_collusion/stages/prepare.py", "def prepare_images(", "def prepare_images(*_, ", {"prepare", *CELLS}),
+        ("src/learner_collusion/stages/table.py", "def run(options", "def run(options, *_", {"table"}),
+        ("src/learner_collusion/stages/figure.py", "def run(options", "def run(options, *_", {"figure"}),
+        ("src/learner_collusion/stages/claims.py", "def judge_images(", "def judge_images(*_, ", {"claims_part", "claims"}),
+        # comments and docstrings concern nothing
+        ("src/learner_collusion/stages/tune.py", '"""Tune the', '"""Now tune the', set()),
+    ],
+)  # fmt: skip
+def test_what_a_change_of_code_makes_again(made, tmp_path, file, old, new, expected):
+    clone = copy_of_the_clone(tmp_path)
+    path = clone / file
+    text = path.read_text()
+    assert old is None or old in text, f"{file} no longer holds {old!r}: mend this test"
+    path.write_text(text + new if old is None else text.replace(old, new, 1))
+    # the jobs' code comes from the changed copy; its start script sets PYTHONPATH itself
+    result = snakemake("-n", *CI, "--directory", made, clone=clone)
+    assert result.returncode == 0, (result.stdout + result.stderr)[-2000:]
+    assert set(planned(result)) - {"total", "all"} == expected
+    if expected >= {"train_images"}:
+        assert "train_tabular" not in planned(result)
+
+
+def test_one_core_gives_the_same_bytes(made, tmp_path):
+    targets = ("results/claims/tabular.md", "results/records/images/cnn.parquet")
+    result = snakemake(*CI, "--cores", "1", "--directory", tmp_path, *targets)
+    assert result.returncode == 0, result.stderr[-3000:]
+    paths = [p.relative_to(made) for p in made.rglob("*") if p.name in BYTES and p.is_file()]
+    common = [path for path in paths if (tmp_path / path).exists()]
+    assert len(common) >= 8
+    for path in common:
+        assert (made / path).read_bytes() == (tmp_path / path).read_bytes(), path
+
+
+def test_the_report(made):
+    result = snakemake(*CI, "--directory", made, "--report", made / "report.zip")
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert (made / "report.zip").stat().st_size > 100_000
+
+
+def test_a_recipe_of_the_documentation(tmp_path):
+    """docs/architecture.md, "A model": its code blocks are applied to a copy of the clone, and its command is run there."""
+    clone = copy_of_the_clone(tmp_path)
+    text = (ROOT / "docs/architecture.md").read_text()
+    recipe = text.split("### A model")[1].split("\n### ")[0]
+    for step in recipe.split("\n1. ")[0].split("`src/")[1:] + recipe.split("`src/")[1:]:
+        file = "src/" + step.split("`")[0]
+        if "```python\n" in step and not (clone / file).read_text().count(step.split("```python\n")[1].split("```")[0]):
+            with open(clone / file, "a") as opened:
+                opened.write("\n\n" + step.split("```python\n")[1].split("```")[0])
+    (clone / "mine.yaml").write_text(recipe.split("```yaml\n")[1].split("```")[0])
+    command = recipe.split("```console\n")[1].split("```")[0].split()
+    assert command[0] == "snakemake"
+    result = snakemake(*command[1:], clone=clone)
+    assert result.returncode == 0, (result.stdout + result.stderr)[-3000:]
+    made = list(clone.rglob("results/figures/fig15_cnn.csv"))
+    assert len(made) == 1 and "narrow_mlp" in made[0].read_text()
+    shutil.rmtree(clone)

@@ -1,0 +1,129 @@
+"""What the workflow plans, how fast, and what it says of a wrong configuration. Nothing runs here."""
+
+import re
+
+import pytest
+from workflows import planned, processor_seconds, snakemake
+
+
+def test_the_whole_paper_is_planned_in_seconds_without_torch(tmp_path):
+    # processor time, the best of three: waiting for busy cores or a scheduler that does not answer is not planning
+    runs = [processor_seconds(lambda: snakemake("-n", "--cores", "2", "--directory", tmp_path)) for _ in range(3)]
+    result = runs[0][0]
+    assert result.returncode == 0, result.stderr[-2000:]
+    jobs = planned(result)
+    assert (jobs["tune_dataset"], jobs["train_tabular"], jobs["evaluate"]) == (4, 4, 4)
+    assert (jobs["fetch"], jobs["prepare"]) == (7, 7) and (jobs["figure"], jobs["table"]) == (18, 3)
+    assert jobs["train_images"] == 345  # 350 less the 5 that Figures 6 and 18 share
+    assert min(seconds for _, seconds in runs) < 4  # about 2 on an idle machine
+    # a torch and a pandas that cannot be imported by the rules
+    (tmp_path / "torch.py").write_text("raise ImportError('the plan imports torch')")
+    blocked = snakemake("-n", "--cores", "2", "--directory", tmp_path, PYTHONPATH=str(tmp_path))
+    assert blocked.returncode == 0, blocked.stderr[-2000:]
+
+
+def test_figure_2_is_few_jobs_on_a_cluster(tmp_path):
+    """Local jobs are not submitted."""
+    result = snakemake("-n", "--profile", "slurm", "--directory", tmp_path, "results/figures/fig2_diversity.pdf")
+    jobs = planned(result)
+    submitted = {rule: jobs[rule] for rule in ("prepare", "tune_dataset", "train_tabular", "evaluate")}
+    local = {rule: jobs[rule] for rule in ("settings", "fetch", "aggregate", "figure")}
+    assert sum(submitted.values()) <= 25 and sum(submitted.values()) + sum(local.values()) == jobs["total"]
+
+
+@pytest.mark.parametrize(
+    ("figures", "cells"),
+    [
+        (["fig6_practical", "fig17_ensemble_loss"], 144),
+        (["fig5_generalization_gap"], 24),
+        (["fig5_generalization_gap", "fig10_loss_curves", "fig11_train_decomposition", "fig12_test_decomposition"], 24),
+        (["fig13_larger_ensembles"], 36),
+        (["fig14_score_averaging"], 72),
+        (["fig15_cnn"], 36),
+        (["fig16_vgg_svhn"], 18),
+        (["fig18_learner_dropout"], 20),
+        # of Figure 18, the 5 runs without dropout are of Figure 6
+        (["fig6_practical", "fig18_learner_dropout"], 159),
+    ],
+)
+def test_cells_of_the_image_figures(tmp_path, figures, cells):
+    targets = [f"results/figures/{name}.pdf" for name in figures]
+    result = snakemake("-n", "--cores", "2", "--directory", tmp_path, *targets)
+    assert planned(result)["train_images"] == cells, result.stderr[-2000:]
+
+
+def test_hardware_is_in_the_command_and_precision_in_the_settings(tmp_path):
+    """A GPU in place of the CPU is no other experiment; bf16 is."""
+    cell = "results/images/sgd/cifar10/resnet18/m5-probability/drop0/beta1/run0/history.parquet"
+    written = {}
+    for name, text in {"cpu": "cpu", "gpu": "cuda, threads: 4, compile: true", "bf16": "cuda, precision: bf16"}.items():
+        (tmp_path / "here.yaml").write_text(f"images: {{hardware: {{device: {text}}}}}")
+        result = snakemake("-n", "-p", "--cores", "8", "--resources", "gpu=2", "--directory", tmp_path, cell,
+                           "--configfile", tmp_path / "here.yaml")  # fmt: skip
+        assert f"gpu={0 if name == 'cpu' else 1}" in result.stdout
+        command = result.stdout[result.stdout.index("learner_collusion train_images") :]
+        assert f"--device {'cpu' if name == 'cpu' else 'cuda'}" in command
+        assert ("--compile" in command) == (name == "gpu") and "--threads" in command
+        written[name] = re.search(r"printf %s '(seed:.*?)' >", result.stdout, re.S)[1]
+    assert written["cpu"] == written["gpu"] != written["bf16"]
+
+
+@pytest.mark.parametrize("profile", ["slurm", "workflow/profiles/laptop", "workflow/profiles/demo"])
+def test_every_profile_plans(profile, tmp_path):
+    result = snakemake("-n", "--profile", profile, "--directory", tmp_path)
+    assert result.returncode == 0, result.stderr[-2000:]
+    jobs = planned(result)
+    assert jobs["tune_dataset"] == (1 if "demo" in profile else 4)
+    assert jobs.get("train_images", 0) == {"slurm": 345, "workflow/profiles/laptop": 84}.get(profile, 0)
+    assert "workflow specific profile" in result.stderr  # workflow/profiles/default
+
+
+@pytest.mark.parametrize(
+    ("target", "rule"),
+    [("data", "prepare"), ("tune", "tune_dataset"), ("sweep", "aggregate"), ("figures", "figure"), ("tables", "table"),
+     ("claims", "claims_part"), ("images", "train_images")],
+)  # fmt: skip
+def test_targets_by_name(tmp_path, target, rule):
+    assert rule in planned(snakemake("-n", "--cores", "1", "--directory", tmp_path, target))
+
+
+def test_data_fetches_every_data_set(tmp_path):
+    jobs = planned(snakemake("-n", "--cores", "1", "--directory", tmp_path, "data"))
+    assert jobs["fetch"] == jobs["prepare"] == 7
+
+
+def test_every_rule_explains_itself(tmp_path):
+    lines = snakemake("--list", "--directory", tmp_path).stdout.splitlines()
+    rules = {line for line in lines if re.fullmatch(r"\w+", line)}
+    assert {
+        "fetch",
+        "prepare",
+        "tune_dataset",
+        "train_tabular",
+        "evaluate",
+        "train_images",
+        "aggregate",
+        "figure",
+    } <= rules
+    for rule in rules:
+        following = lines[lines.index(rule) + 1]
+        assert following.strip().endswith("."), rule
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("tabular: {bettas: [0, 1]}", "unknown key 'tabular.bettas': did you mean 'betas'"),
+        ("tabular: {betas: [0, 1, 1.2]}", "beta must lie in [0, 1]"),
+        ("tabular: {datasets: [wine]}", "'wine', which is not declared"),
+        ("images: {experiments: {practical: {datasets: [mnist]}}}", "practical.datasets names 'mnist': choose from"),
+        ("images: {experiments: {cnn: {betas: [0, 1.2]}}}", "beta must lie in [0, 1]"),
+        ("images: {protocols: {sgd: {epoch: 3}}}", "unknown key 'images.protocols.sgd.epoch': did you mean 'epochs'"),
+    ],
+)
+def test_a_wrong_configuration_ends_in_one_sentence(tmp_path, text, words):
+    (tmp_path / "wrong.yaml").write_text(text)
+    result = snakemake("-n", "--cores", "1", "--directory", tmp_path, "--configfile", tmp_path / "wrong.yaml")
+    output = result.stdout + result.stderr
+    assert result.returncode != 0 and words in output and "Traceback" not in output
+    assert not (tmp_path / "results").exists()

@@ -1,0 +1,45 @@
+"""How the workflow tests call Snakemake, and read what it plans."""
+
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+SNAKEMAKE = Path(sys.executable).with_name("snakemake")
+NO_NETWORK = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}  # wherever this runs
+
+
+def snakemake(*arguments, timeout=600, clone=ROOT, **environment):
+    """Run Snakemake from the root of a clone, without a mirror unless one is given."""
+    inherited = {k: v for k, v in os.environ.items() if k != "LEARNER_COLLUSION_MIRROR"} | environment
+    command = ["timeout", "-k", "5", str(timeout), str(SNAKEMAKE), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=clone, env=inherited)
+
+
+def planned(result) -> dict[str, int]:
+    """Jobs by rule, from the table of a dry run."""
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", result.stdout, re.M)}
+
+
+def processor_seconds(call):
+    """What `call` returns, and the processor time that its child processes took."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    result = call()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return result, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def copy_of_the_clone(folder: Path) -> Path:
+    """The files that the workflow reads, where a test may change them; the compiled library comes along."""
+    copy = folder / "clone"
+    for name in ("Snakefile", "config.yaml"):
+        copy.mkdir(exist_ok=True)
+        shutil.copy2(ROOT / name, copy / name)
+    for name in ("src", "workflow", "envs"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    (copy / "profiles").symlink_to("workflow/profiles")
+    return copy

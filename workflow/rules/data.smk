@@ -1,0 +1,92 @@
+# Data: raw files from their origin or a mirror, verified; then tables as Parquet, images as arrays.
+#
+# Requires: the network, or a mirror folder (datasets.mirror, or the environment variable LEARNER_COLLUSION_MIRROR)
+# Produces: results/datasets/raw/<dataset>/<file>, results/datasets/<dataset>.parquet (tables) or .npz (images)
+
+
+def raw_file(wildcards):
+    """The raw file of a table, or the archive of an image data set."""
+    table = CONFIG["tables"].get(wildcards.dataset, {"file": "archive.tar"})
+    return f"results/datasets/raw/{wildcards.dataset}/{table['file']}"
+
+
+def prepared(dataset):
+    """The prepared file of a data set."""
+    kind = "parquet" if dataset in TABLE_NAMES else "npz"
+    return f"results/datasets/{dataset}.{kind}"
+
+
+def data_code(wildcards, stage):
+    """The code that fetches or prepares a data set: that of tables, or of images and their source."""
+    if wildcards.dataset in TABLE_NAMES:
+        return fingerprint(f"stages.{stage}:{stage}_table")
+    source = IMAGE_SOURCES[IMAGES["datasets"][wildcards.dataset]["source"]]
+    part = {"fetch": "fetch", "prepare": "read"}[stage]
+    return fingerprint(f"stages.{stage}:{stage}_images", f"data.{source}:{part}")
+
+
+def fetch_code(wildcards):
+    """The code that fetches a data set."""
+    return data_code(wildcards, "fetch")
+
+
+def prepare_code(wildcards):
+    """The code that prepares a data set."""
+    return data_code(wildcards, "prepare")
+
+
+rule fetch:
+    """Fetch the raw files of a data set from their origin, else from the mirror, and verify them."""
+    input:
+        settings="results/settings/fetch/{dataset}.yaml",
+    output:
+        "results/datasets/raw/{dataset}/{file}",
+    log:
+        "results/logs/fetch/{dataset}/{file}.log",
+    benchmark:
+        "results/benchmarks/fetch/{dataset}/{file}.tsv"
+    localrule: True  # compute nodes often see no network
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        runtime=60,
+        mem_mb=2000,
+    params:
+        code=fetch_code,
+    shell:
+        """
+        python -m learner_collusion fetch \
+            --settings {input.settings:q} \
+            --dataset {wildcards.dataset:q} \
+            --output {output:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule prepare:
+    """Parse and check a data set: a table as typed Parquet, images as arrays."""
+    input:
+        settings="results/settings/prepare/{dataset}.yaml",
+        raw=raw_file,
+    output:
+        "results/datasets/{dataset}.{kind}",
+    log:
+        "results/logs/prepare/{dataset}.{kind}.log",
+    benchmark:
+        "results/benchmarks/prepare/{dataset}.{kind}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        runtime=30,
+        mem_mb=6000,
+    params:
+        code=prepare_code,
+    shell:
+        """
+        python -m learner_collusion prepare \
+            --settings {input.settings:q} \
+            --dataset {wildcards.dataset:q} \
+            --raw {input.raw:q} \
+            --output {output:q} \
+            2>&1 | tee {log:q}
+        """

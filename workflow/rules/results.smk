@@ -1,0 +1,231 @@
+# Results: records put together, then figures, tables and claims. They train nothing, so they run on this machine.
+#
+# Requires: results/records/tabular/<dataset>.parquet, results/images/.../history.parquet
+# Produces: results/records/{tabular,images,images/<experiment>}.parquet, results/figures/<figure>.{pdf,png,csv},
+#           results/tables/<table>.{md,parquet}, results/claims/<part>.{md,parquet}, results/claims.{md,parquet}
+
+
+def aggregated(wildcards):
+    """What one table of records is made of."""
+    family, _, experiment = wildcards.records.partition("/")
+    if family == "tabular":
+        return expand(
+            "results/records/tabular/{dataset}.parquet", dataset=TABULAR["datasets"]
+        )
+    return cells.cells(CONFIG, [experiment] if experiment else IMAGES["enabled"])
+
+
+def family(wildcards):
+    """The family of some records: tabular or images."""
+    return wildcards.records.partition("/")[0]
+
+
+def aggregate_code(wildcards):
+    """The code that puts records of a family together."""
+    return fingerprint(f"stages.aggregate:{family(wildcards)}")
+
+
+def figure_records(wildcards):
+    """The records that a figure reads; Figures 1 and 7 to 9 read none."""
+    figure = FIGURES[wildcards.figure]
+    paths = {
+        "theory": [],
+        "tabular": ["results/records/tabular.parquet"],
+        "images": [f"results/records/images/{figure.experiment}.parquet"],
+    }
+    return paths[figure.part]
+
+
+def figure_code(wildcards):
+    """The code that draws a figure."""
+    return code("figure", f"figures.{FIGURES[wildcards.figure].draw}")
+
+
+def table_code(wildcards):
+    """The code that writes a table, and the model that it shows."""
+    table = TABLES[wildcards.table]
+    model = [f"models.{MODELS[table.model].build}"] if table.model else []
+    return code("table", f"publishing.{table.make}", *model)
+
+
+def claims_records(wildcards):
+    """The records that the claims of a part are judged by; the theory needs none."""
+    paths = {part: [f"results/records/{part}.parquet"] for part in ("tabular", "images")}
+    return paths.get(wildcards.part, [])
+
+
+def claims_code(wildcards):
+    """The code that judges the claims of a part."""
+    return fingerprint(f"stages.claims:judge_{wildcards.part}", f"claims.{wildcards.part}")
+
+
+rule aggregate:
+    """Put the records of data sets, or the histories of image cells, together in one long table."""
+    input:
+        records=aggregated,
+    output:
+        records="results/records/{records}.parquet",
+    log:
+        "results/logs/aggregate/{records}.log",
+    benchmark:
+        "results/benchmarks/aggregate/{records}.tsv"
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        runtime=10,
+        mem_mb=2000,
+    params:
+        family=family,
+        code=aggregate_code,
+    shell:
+        """
+        python -m learner_collusion aggregate \
+            --family {params.family} \
+            --inputs {input.records:q} \
+            --output {output.records:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule figure:
+    """Draw a figure as PDF and PNG, with the plotted numbers as CSV."""
+    input:
+        settings="results/settings/figure/{figure}.yaml",
+        records=figure_records,
+    output:
+        pdf="results/figures/{figure}.pdf",
+        png=report(
+            "results/figures/{figure}.png",
+            caption="../report/figure.rst",
+            category=lambda wildcards: FIGURES[wildcards.figure].part,
+            labels=lambda wildcards: {
+                "figure": wildcards.figure,
+                "shows": FIGURES[wildcards.figure].shows,
+            },
+        ),
+        csv="results/figures/{figure}.csv",
+    log:
+        "results/logs/figure/{figure}.log",
+    benchmark:
+        "results/benchmarks/figure/{figure}.tsv"
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        runtime=10,
+        mem_mb=1000,
+    params:
+        records=lambda wildcards, input: ["--records", *input.records] * bool(input.records),
+        caption=lambda wildcards: FIGURES[wildcards.figure].caption,
+        code=figure_code,
+    shell:
+        """
+        python -m learner_collusion figure \
+            --settings {input.settings:q} \
+            --figure {wildcards.figure} \
+            {params.records:q} \
+            --output {output.pdf:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule table:
+    """Write a table as Markdown and Parquet: Table 2 verified numerically, Tables 3 and 4 read off the models."""
+    input:
+        settings="results/settings/table/{table}.yaml",
+    output:
+        markdown=report(
+            "results/tables/{table}.md",
+            caption="../report/figure.rst",
+            category=lambda wildcards: TABLES[wildcards.table].part,
+            labels={"table": "{table}"},
+        ),
+        parquet="results/tables/{table}.parquet",
+    log:
+        "results/logs/table/{table}.log",
+    benchmark:
+        "results/benchmarks/table/{table}.tsv"
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        runtime=10,
+        mem_mb=1000,
+    params:
+        caption=lambda wildcards: TABLES[wildcards.table].caption,
+        code=table_code,
+    shell:
+        """
+        python -m learner_collusion table \
+            --settings {input.settings:q} \
+            --table {wildcards.table} \
+            --output {output.markdown:q} \
+            --parquet {output.parquet:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule claims_part:
+    """Judge the claims of one part of the paper by its records."""
+    input:
+        settings="results/settings/claims/{part}.yaml",
+        records=claims_records,
+    output:
+        markdown="results/claims/{part}.md",
+        parquet="results/claims/{part}.parquet",
+    log:
+        "results/logs/claims/{part}.log",
+    benchmark:
+        "results/benchmarks/claims/{part}.tsv"
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        runtime=10,
+        mem_mb=2000,
+    params:
+        records=lambda wildcards, input: ["--records", *input.records] * bool(input.records),
+        code=claims_code,
+    shell:
+        """
+        python -m learner_collusion claims \
+            --settings {input.settings:q} \
+            --part {wildcards.part} \
+            {params.records:q} \
+            --output {output.markdown:q} \
+            --parquet {output.parquet:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule claims:
+    """All verdicts in one file."""
+    input:
+        parts=expand("results/claims/{part}.parquet", part=PARTS),
+    output:
+        markdown=report(
+            "results/claims.md", caption="../report/claims.rst", category="claims"
+        ),
+        parquet="results/claims.parquet",
+    log:
+        "results/logs/claims/all.log",
+    benchmark:
+        "results/benchmarks/claims/all.tsv"
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        runtime=10,
+        mem_mb=1000,
+    params:
+        code=fingerprint("stages.claims:combine"),
+    shell:
+        """
+        python -m learner_collusion claims \
+            --part all \
+            --records {input.parts:q} \
+            --output {output.markdown:q} \
+            --parquet {output.parquet:q} \
+            2>&1 | tee {log:q}
+        """
