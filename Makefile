@@ -45,13 +45,11 @@ $(VENV)/complete: envs/requirements.lock envs/requirements-cuda.lock pyproject.t
 
 demo: setup
 	@$(BIN)/learner-collusion run --title "Demo: the tabular experiments on the diabetes table" \
-	    --show runs/demo/results/figures --print runs/demo/results/claims.md \
-	    -- $(BIN)/snakemake --profile workflow/profiles/demo
+	    --results runs/demo/results -- $(BIN)/snakemake --profile workflow/profiles/demo
 
 reproduce: setup
 	@$(BIN)/learner-collusion run --title "The tabular half of the paper" \
-	    --show results/figures --print results/claims.md \
-	    -- $(BIN)/snakemake --cores all --configfile workflow/presets/tabular.yaml
+	    --results results -- $(BIN)/snakemake --cores all --configfile workflow/presets/tabular.yaml
 
 report: setup
 	@$(BIN)/snakemake --cores all --configfile workflow/presets/tabular.yaml --report results/report.html

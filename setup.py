@@ -58,7 +58,7 @@ def readme() -> str:
     return re.sub(r"(?P<before>(?P<image>!\[[^\]]*)?\])\((?P<path>[^)#\s]+)(?P<rest>[^)]*)\)", absolute, text)
 
 
-# The tests read SOURCES and the README from here.
+# Not where a test reads SOURCES.
 if __name__ == "__main__":
     setup(
         long_description=readme(),

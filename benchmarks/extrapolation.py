@@ -5,7 +5,6 @@ are drawn with a probability proportional to their steps, and the loop over lear
 each: the mean of the sample times the number of steps estimates the whole without bias.
 """
 
-import json
 import math
 import random
 from pathlib import Path
@@ -17,18 +16,16 @@ SAMPLE = 16
 
 def trainings(results: Path) -> list[tuple[tuple[int, ...], int]]:
     """(learners, hidden, layers, batch) and number of steps of each training below results/."""
-    from learner_collusion import records
+    import pandas as pd
 
     found = []
-    for trials in sorted(results.glob("tabular/*/run*/trials.parquet")):
-        folder = trials.parent
-        rows = records.read(results / "datasets" / f"{folder.parent.name}.parquet").num_rows
-        best = json.loads((folder / "best.json").read_text())
-        tuned = [row for row in records.read(trials).to_pylist() if not row["repeated"]]
-        history = records.column(records.read(folder / "history.parquet"), "beta")
-        for point, epochs in [(row, row["epochs"]) for row in tuned] + [(best, len(history))]:
-            shape = tuple(int(point[name]) for name in ("learners", "hidden", "layers", "batch_size"))
-            found.append((shape, epochs * math.ceil(0.64 * rows / shape[3])))
+    for folder in sorted((results / "tabular").iterdir()):
+        rows = len(pd.read_parquet(results / "datasets" / f"{folder.name}.parquet"))
+        trials, best, history = (pd.read_parquet(folder / f"{name}.parquet") for name in ("trials", "best", "history"))
+        sweep = best.assign(epochs=best["run"].map(history.groupby("run").size()))
+        for point in pd.concat([trials[~trials["repeated"]], sweep]).to_dict("records"):
+            shape = tuple(int(point[name]) for name in ("learners", "hidden_units", "layers", "batch_size"))
+            found.append((shape, int(point["epochs"]) * math.ceil(0.64 * rows / shape[3])))
     return found
 
 

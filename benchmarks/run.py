@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -91,21 +92,22 @@ def scaling() -> dict:
     """(e) milliseconds of training against learners, betas, rows and width, with the fitted exponents."""
     import numpy as np
 
-    from learner_collusion.training import native_engine
-    from learner_collusion.training.mlp import Network, Settings, Split, Sweep, epoch_orders, initial_parameters
+    from learner_collusion.data.splits import Split
+    from learner_collusion.models.mlp import Network, initial_parameters
+    from learner_collusion.training.sweep import Settings, Sweep, batch_permutations, train_sweeps
 
     random = np.random.default_rng(0)
 
-    def milliseconds(learners=10, betas=1, rows=2000, hidden=20):
-        network = Network(21, learners, hidden, 2)
+    def milliseconds(learners=10, betas=1, rows=2000, hidden_units=20):
+        network = Network(21, learners, hidden_units, 2)
         x = random.normal(size=(rows, 21)).astype(np.float32)
         split = Split(x, x[:, 0], x[:1], x[:1, 0])
-        initial, orders = initial_parameters(network, random), epoch_orders(rows, 1, random)
+        initial, orders = initial_parameters(network, random), batch_permutations(rows, 1, random)
         sweep = Sweep(network, split, Settings(1e-3, 0, 32, 1, 1), [0.5] * betas, initial, orders)
-        weights, times = np.full(learners, 1 / learners, np.float32), []
+        times = []
         for _ in range(5):
             start = time.perf_counter()
-            native_engine.train(sweep, weights)
+            train_sweeps([sweep], engine="native")
             times.append(time.perf_counter() - start)
         return 1e3 * statistics.median(times)
 
@@ -113,7 +115,7 @@ def scaling() -> dict:
         "learners": [4, 8, 16, 32, 64, 128],
         "betas": [1, 2, 4, 8, 16, 32],
         "rows": [500, 1000, 2000, 4000, 8000, 16000],
-        "hidden": [8, 16, 32, 64, 128, 256],
+        "hidden_units": [8, 16, 32, 64, 128, 256],
     }
     result = {}
     for name, points in values.items():
@@ -142,63 +144,29 @@ def whole_training(rounds: int) -> dict:
 
 def one_run() -> dict:
     """(c) one run of the diabetes table from prepared data to predictions, process by process."""
-    import yaml
-
-    from learner_collusion.datasets import sources, tabular
-
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        sources.export_diabetes(folder / "raw.csv")
-        tabular.prepare(folder / "raw.csv", folder / "table.parquet", "diabetes", config["tables"]["diabetes"])
-        settings = {"seed": 0} | {
-            k: config["tabular"][k]
-            for k in ("split", "preprocessing", "training", "tuning", "betas", "engine", "device")
-        }
-        base = [
-            "--dataset",
-            "diabetes",
-            "--run",
-            "0",
-            "--settings",
-            json.dumps(settings),
-            "--table",
-            str(folder / "table.parquet"),
-        ]
-        best = ["--best", str(folder / "best.json")]
+        command = [sys.executable, "-m", "learner_collusion"]
+        config = ["--dataset", "diabetes", "--config", str(ROOT / "config.yaml")]
+        for stage in ("fetch", "prepare"):
+            subprocess.run([*command, stage, *config], cwd=name, check=True)
         stages = {
             "python -c pass": [sys.executable, "-c", "pass"],
             "import skopt": [sys.executable, "-W", "ignore", "-c", "import skopt"],
             "import torch": [sys.executable, "-c", "import torch"],
-            "tune": [
-                sys.executable,
-                "-m",
-                "learner_collusion",
-                "tune",
-                *base,
-                "--trials",
-                str(folder / "t.parquet"),
-                *best,
-            ],
-            "train": [
-                sys.executable,
-                "-m",
-                "learner_collusion",
-                "train",
-                *base,
-                *best,
-                "--history",
-                str(folder / "h.parquet"),
-                "--predictions",
-                str(folder / "p.parquet"),
-            ],
+            "tune": [*command, "tune", *config, "--run", "0"],
+            "train": [*command, "train_tabular", *config, "--run", "0"],
         }
+        # the points of all runs, which training reads
+        one = [ROOT / "config.yaml", ROOT / "workflow/presets/ci.yaml"]
+        subprocess.run([*command, "tune", "--dataset", "diabetes", "--config", *map(str, one)], cwd=name, check=True)
         result = {}
         for stage, command in stages.items():
             times = []
             for _ in range(3):
+                for kept in ("tune", "train"):  # finished runs are not tuned or trained again
+                    shutil.rmtree(Path(name, "results/tabular/diabetes", kept), ignore_errors=True)
                 start = time.perf_counter()
-                subprocess.run(command, check=True)
+                subprocess.run(command, check=True, cwd=name, capture_output=True)
                 times.append(time.perf_counter() - start)
             result[stage] = statistics.median(times)
         start = time.perf_counter()

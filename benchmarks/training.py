@@ -15,10 +15,11 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import yaml
 
-from learner_collusion.datasets import sources, tabular
+from learner_collusion.data import sources, splits, tabular
+from learner_collusion.models.mlp import Network, initial_parameters
+from learner_collusion.plan.settings import convert, take
 from learner_collusion.seeds import generator
-from learner_collusion.training.mlp import Network, Settings, epoch_orders, initial_parameters
-from learner_collusion.training.sweep import train_sweep
+from learner_collusion.training.sweep import Settings, batch_permutations, train_sweep
 
 BETA, POINT, SETTINGS = 0.9, (10, 20, 2), Settings(0.001, 0.0, 32, 200, 5)
 
@@ -67,11 +68,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         sources.export_diabetes(folder / "raw.csv")
-        tabular.prepare(folder / "raw.csv", folder / "t.parquet", "diabetes", config["tables"]["diabetes"])
-        data = tabular.load_run(folder / "t.parquet", config["tabular"]["split"], 1.0, generator(0))
+        table = convert(take(config, config, "prepare", "diabetes"), tabular.Table)
+        tabular.prepare(folder / "raw.csv", folder / "t.parquet", "diabetes", table)
+        data = splits.load_run(folder / "t.parquet", config["tabular"]["split"], 1.0, generator(0))
     network = Network(data.split.x.shape[1], *POINT)
     initial = initial_parameters(network, generator(0, "weights"))
-    orders = epoch_orders(len(data.split.y), SETTINGS.max_epochs, generator(0, "batches"))
+    orders = batch_permutations(len(data.split.y), SETTINGS.max_epochs, generator(0, "batches"))
     if way == "loop":
         import torch  # noqa: F401  loaded before the clock starts
     for _ in range(2 if way == "torch" else 1):  # the first call loads PyTorch

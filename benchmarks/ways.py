@@ -44,8 +44,9 @@ def data(features):
 def prepare_native(learners, hidden, layers, batch, features):
     import numpy as np
 
-    from learner_collusion.training import native_engine
-    from learner_collusion.training.mlp import Network, Settings, Split, Sweep, epoch_orders, initial_parameters
+    from learner_collusion.models.mlp import Network, initial_parameters
+    from learner_collusion.native import engine
+    from learner_collusion.training.sweep import batch_permutations
 
     x, y = data(features)
     network, random = Network(features, learners, hidden, layers), np.random.default_rng(0)
@@ -54,11 +55,11 @@ def prepare_native(learners, hidden, layers, batch, features):
     def run(steps):
         # one epoch of as many rows as the steps need; the validation part is one row
         rows = steps * batch
-        order = (epoch_orders(ROWS, -(-rows // ROWS), random).reshape(1, -1)[:, :rows]).astype(np.int32)
-        long = Split(np.resize(x, (rows, features)), np.resize(y, rows), x[:1], y[:1])
-        sweep = Sweep(network, long, Settings(RATE, 0.0, batch, 1, 1), [BETA], initial, order)
+        order = (batch_permutations(ROWS, -(-rows // ROWS), random).reshape(1, -1)[:, :rows]).astype(np.int32)
+        long = (np.resize(x, (rows, features)), np.resize(y, rows), x[:1], y[:1])
+        shape = (features, learners, hidden, layers)
         start = time.perf_counter()
-        native_engine.train(sweep, weights)
+        engine.train(shape, long, [BETA], RATE, 0.0, batch, 1, 1, initial, order, weights)
         return time.perf_counter() - start
 
     return run

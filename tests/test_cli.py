@@ -1,11 +1,15 @@
 """The commands as a user meets them: one sentence, exit code 1, no traceback, nothing half written."""
 
-import json
+import re
 import subprocess
 import sys
 
 import pytest
 from conftest import ROOT
+
+from learner_collusion.cli import COMMANDS, STAGES
+
+CONFIG = ("--config", ROOT / "config.yaml", ROOT / "workflow/presets/ci.yaml")
 
 
 def run(*arguments, cwd=None):
@@ -19,50 +23,102 @@ def one_sentence(result, words):
     assert len(result.stderr.strip().splitlines()) == 1
 
 
-def test_wrong_checksum_and_missing_mirror(tmp_path):
-    settings = {"url": "http://127.0.0.1:9/x", "file": "t.csv", "sha256": ["0" * 64], "retries": 0, "timeout": 1}
-    (tmp_path / "t.csv").write_text("a\n1\n")
-    out = tmp_path / "out" / "t.csv"
-    command = ["fetch", "--dataset", "t", "--settings", json.dumps(settings), "--output", out]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LEARNER_COLLUSION_MIRROR", str(tmp_path))
-        one_sentence(run(*command), "another file or damaged")
-        patch.setenv("LEARNER_COLLUSION_MIRROR", str(tmp_path / "empty"))
-        one_sentence(run(*command), "is no folder")
-    assert not out.exists()
+def test_the_list_and_the_version():
+    text = run("--help").stdout
+    for name in (*STAGES, *COMMANDS):
+        assert re.search(rf"^    {name}\s+[A-Z]\w+ \w+", text, re.M), name
+    from learner_collusion import __version__
+
+    assert run("--version").stdout == f"learner-collusion {__version__}\n"
 
 
-def test_missing_column(tmp_path, config):
-    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
-    settings = {"table": config["tables"]["abalone"] | {"columns": None, "content": None}, "missing": "drop"}
-    result = run("prepare", "--dataset", "abalone", "--raw", tmp_path / "t.csv", "--output", tmp_path / "o.parquet",
-                 "--settings", json.dumps(settings))  # fmt: skip
-    one_sentence(result, "has no column 'Rings'")
-    assert not (tmp_path / "o.parquet").exists()
+@pytest.mark.parametrize("command", [*STAGES, *COMMANDS])
+def test_each_help_has_a_sentence_and_an_example(command):
+    result = run(command, "--help")
+    assert result.returncode == 0 and "Example: learner-collusion " + command in result.stdout
+    text = result.stdout.split("\n\n")[1]
+    assert text.rstrip().endswith(".") and len(text) > 30
 
 
-def test_truncated_parquet(tmp_path):
+def test_a_study_by_hand(tmp_path):
+    """From the raw table to a figure and verdicts, command by command, with the files where the workflow has them."""
+    for stage in ("fetch", "prepare", "tune", "train_tabular", "evaluate"):
+        result = run(stage, "--dataset", "diabetes", *CONFIG, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+    records = tmp_path / "results/records/tabular/diabetes.parquet"
+    result = run("aggregate", "--family", "tabular", "--inputs", records, "--output", "results/records/tabular.parquet",
+                 cwd=tmp_path)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert run("figure", "--figure", "fig2_diversity", *CONFIG, cwd=tmp_path).returncode == 0
+    assert run("claims", "--part", "tabular", *CONFIG, cwd=tmp_path).returncode == 0
+    for path in ("figures/fig2_diversity.pdf", "claims/tabular.md"):
+        assert (tmp_path / "results" / path).stat().st_size > 0
+
+
+def test_a_cell_by_hand(tmp_path):
+    for stage in ("fetch", "prepare"):
+        assert run(stage, "--dataset", "digits", *CONFIG, cwd=tmp_path).returncode == 0
+    result = run("train_images", *CONFIG, "--dataset", "digits", "--protocol", "cnn", "--model", "cnn", "--learners", "2",
+                 "--beta", "1", "--run", "0", cwd=tmp_path)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    path = "results/images/cnn/digits/cnn/m2-probability/drop0/beta1/run0/history.parquet"
+    assert (tmp_path / path).stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("prepare", "--dataset", "wine"), "'wine' is not declared in the configuration"),
+        (("tune", "--dataset", "diabetes"), "results/datasets/diabetes.parquet does not exist"),
+        (("train_tabular", "--dataset", "diabetes"), "does not exist"),
+        (("evaluate", "--dataset", "diabetes"), "does not exist"),
+        (("figure", "--figure", "fig2_diversity"), "does not exist"),
+        (("claims", "--part", "tabular"), "does not exist"),
+    ],
+)
+def test_a_missing_input_is_one_sentence(tmp_path, arguments, words):
+    one_sentence(run(*arguments, *CONFIG, cwd=tmp_path), words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_setting_is_one_sentence(tmp_path):
+    (tmp_path / "tune.yaml").write_text("seed: 0\nruns: 1\n")
+    one_sentence(run("tune", "--dataset", "diabetes", "--settings", tmp_path / "tune.yaml"), "lacks the key `split`")
+    (tmp_path / "tune.yaml").write_text("- seed\n")
+    one_sentence(run("tune", "--dataset", "diabetes", "--settings", tmp_path / "tune.yaml"), "holds no settings")
+    (tmp_path / "c.yaml").write_text("tabular: {runs: many}\n")
+    result = run("tune", "--dataset", "diabetes", "--config", ROOT / "config.yaml", tmp_path / "c.yaml")
+    one_sentence(result, "tabular.runs is wrong: 'many' is not of type 'integer'")
+
+
+def test_a_truncated_table(tmp_path):
     (tmp_path / "t.parquet").write_bytes(b"PAR1....")
-    result = run("figure", "--name", "diversity", "--records", tmp_path / "t.parquet", "--settings", '{"titles": {}}',
-                 "--output", tmp_path / "f.pdf")  # fmt: skip
-    one_sentence(result, "not a whole Parquet file: delete it")
+    result = run("figure", "--figure", "fig2_diversity", "--records", tmp_path / "t.parquet", "--output",
+                 tmp_path / "f.pdf", *CONFIG)  # fmt: skip
+    one_sentence(result, "not a complete Parquet file: delete it")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["t.parquet"]
 
 
 def test_no_room_or_no_permission(tmp_path):
     (tmp_path / "file").write_text("")
-    result = run("figure", "--name", "alpha", "--output", tmp_path / "file" / "f.pdf")
+    result = run("figure", "--figure", "fig9_gat_alpha", "--output", tmp_path / "file" / "f.pdf", *CONFIG)
     one_sentence(result, "check the path")
 
 
+def loaded(*arguments):
+    """The packages that a command imports, by -X importtime."""
+    command = [sys.executable, "-X", "importtime", "-m", "learner_collusion", *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    return {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in result.stderr.splitlines()}
+
+
 def test_stages_import_what_they_use_and_no_more(tmp_path):
-    """-X importtime tells what was loaded."""
-
-    def loaded(*arguments):
-        command = [sys.executable, "-X", "importtime", "-m", "learner_collusion", *map(str, arguments)]
-        result = subprocess.run(command, capture_output=True, text=True)
-        return {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in result.stderr.splitlines()}
-
     heavy = {"torch", "pandas", "sklearn", "skopt", "matplotlib", "pyarrow", "snakemake"}
     assert not loaded("--help") & heavy
-    assert loaded("figure", "--name", "alpha", "--output", tmp_path / "f.pdf") & heavy == {"matplotlib"}
+    assert not loaded("tune", "--help") & heavy
+    output = tmp_path / "f.pdf"
+    assert not loaded("figure", "--figure", "fig9_gat_alpha", "--output", output, *CONFIG) & {
+        "torch",
+        "skopt",
+        "snakemake",
+    }

@@ -13,6 +13,8 @@ import learner_collusion
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = ["3.11", "3.12", "3.13"]
+# without what an outer `make test` hands on
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "PYTHON", "VENV"))}
 
 
 def test_versions_agree():
@@ -42,19 +44,18 @@ def stand_in(folder, name, text):
 def test_make_takes_the_newest_python_that_runs(tmp_path):
     stand_in(tmp_path / "bin", "python3.13", "echo 'not selected' >&2; exit 127")  # as a version manager has them
     stand_in(tmp_path / "bin", "python3.12", "exit 0")
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "PYTHON"))}
     command = ["make", "-n", "setup", f"VENV={tmp_path / 'venv'}"]
     for choice, python in (([], "python3.12"), (["PYTHON=/opt/python"], "/opt/python")):
         result = subprocess.run(
             command + choice, cwd=ROOT, capture_output=True, text=True,
-            env=environment | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"},
+            env=ENVIRONMENT | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"},
         )  # fmt: skip
         assert f'"{python}" -m venv {tmp_path / "venv"}\n' in result.stdout, result.stderr
 
 
 def test_make_says_that_there_is_no_python(tmp_path):
     command = ["make", "setup", f"VENV={tmp_path / 'venv'}", "PYTHON=/no/python"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    result = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
     assert result.returncode and "no Python 3.11, 3.12 or 3.13 with venv: install one" in result.stdout
     assert not (tmp_path / "venv").exists()
 

@@ -1,7 +1,7 @@
 """Train one cell of the image experiments, and write its history; interrupted, the same command resumes it.
 
-Example: learner-collusion train_images --config config.yaml --dataset cifar10 --protocol sgd --model resnet18 --learners 5
---beta 1 --run 0
+Example: learner-collusion train_images --config config.yaml --dataset cifar10 --protocol sgd --model resnet18 \\
+    --learners 5 --beta 1 --run 0
 """
 
 import argparse

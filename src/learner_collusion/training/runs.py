@@ -3,7 +3,7 @@
 from ..data.splits import Run, load_run
 from ..models.mlp import Network, initial_parameters
 from ..seeds import generator
-from .settings import Preprocessing, Shares, Stopping
+from .settings import Preprocessing, Shares
 from .sweep import Settings, Sweep, batch_permutations
 
 
