@@ -100,15 +100,17 @@ def codependence_curve(
             kept = order[:, count:]
             share = weights[kept]
             share = share / share.sum(1, keepdim=True)
-            for e in range(ensembles):
-                total[e, d] += _kept_error(predictions[e], targets, kept, share, loss, averaging).mean()
+            if loss == "squared_error" and predictions.ndim == 3:  # Figure 4's hot loop
+                means = (predictions.gather(2, kept.expand(ensembles, -1, -1)) * share).sum(2)
+                errors = (means - targets).square()
+            else:
+                errors = [_kept_error(p, targets, kept, share, loss, averaging) for p in predictions]
+            total[:, d] += torch.stack([error.mean() for error in errors])
     return total / draws - full[:, None]
 
 
 def _kept_error(predictions, targets, kept, share, loss, averaging) -> Tensor:
-    """ERR per example of ensembles that keep other learners, `kept` (batch, kept), for each example."""
-    if loss == "squared_error" and predictions.ndim == 2:  # Figure 4's hot loop
-        return ((predictions.gather(1, kept) * share).sum(1) - targets).square()
+    """ERR per example of an ensemble that keeps other learners, `kept` (batch, kept), for each example."""
     index = kept.reshape(*kept.shape, *[1] * (predictions.ndim - 2)).expand(-1, -1, *predictions.shape[2:])
     return ensemble_error(predictions.gather(1, index), targets, loss, averaging, share)
 

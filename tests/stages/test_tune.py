@@ -87,7 +87,7 @@ def test_killed_and_resumed(diabetes, settings, tmp_path, threads):
     folder = tmp_path / "killed"
     (tmp_path / "settings.yaml").write_text(yaml.safe_dump(settings | {"runs": 2}))
     command = [sys.executable, "-m", "learner_collusion", "tune", "--dataset", "diabetes", "--table", str(diabetes)]
-    command += ["--settings", str(tmp_path / "settings.yaml"), "--threads", threads]
+    command += ["--settings", str(tmp_path / "settings.yaml"), "--processes", threads]
     command += ["--trials", str(folder / NAMES[0]), "--best", str(folder / NAMES[1])]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 60

@@ -1,57 +1,20 @@
 """Training of an image ensemble: the objective, pairing, early stopping, divergence, interruptions."""
 
-import dataclasses
 import sys
 
-import msgspec
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from image_cells import CELL, CPU, HARDWARE, PLAIN, replaced, train
 
 from learner_collusion import AugmentedLoss
-from learner_collusion.data import digits as source
 from learner_collusion.errors import UserError
-from learner_collusion.training import checkpoint as checkpoints
 from learner_collusion.training import loop
-from learner_collusion.training.batches import Batch, Data, Images, on_device, plan_epoch, split
-from learner_collusion.training.device import prepare_device
+from learner_collusion.training.batches import Batch, Data, on_device, plan_epoch, split
 from learner_collusion.training.evaluation import SPLITS
-from learner_collusion.training.protocol import Augmentation, Cell, Hardware, Protocol
-
-HARDWARE = Hardware(checkpoint_minutes=60)
-PLAIN = Augmentation(0, False, 0)
-CELL = Cell("sgd", "digits", "cnn", 3, "probability", drop_rate=0.0, beta=0.5, run=0)
-CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def images() -> Images:
-    """300 of scikit-learn's digits."""
-    (train_x, train_y), (test_x, test_y) = source.read("digits", {}, {})
-    return Images(train_x[:200], train_y[:200], test_x[:100], test_y[:100], 10, (77.9,) * 3, (95.9,) * 3)
-
-
-@pytest.fixture
-def paper(config) -> Protocol:
-    return msgspec.convert(config["images"]["protocols"]["sgd"], Protocol)
-
-
-@pytest.fixture
-def protocol(paper) -> Protocol:
-    """Of the 160 images that it trains on, an epoch is 5 batches."""
-    return dataclasses.replace(paper, epochs=3, batch_size=32, width=0.5, learning_rate=0.02)
-
-
-def replaced(one, **changes):
-    return dataclasses.replace(one, **changes)
-
-
-def train(images, protocol, cell=CELL, checkpoint=None, hardware=HARDWARE, seed=0):
-    device = prepare_device(hardware)
-    data = on_device(images, cell, protocol, seed, device)
-    return loop.train(data, cell, protocol, seed, hardware, device, checkpoint)
+from learner_collusion.training.protocol import Cell
 
 
 def softmax(x):
@@ -276,60 +239,6 @@ def test_the_schedule_of_appendix_b(paper):
         rates.append(optimiser.param_groups[0]["lr"])
     expected = [0.1] * 30 + [0.02] * 20 + [0.004] * 20 + [0.0008] * 10
     np.testing.assert_allclose(rates, expected)
-
-
-@pytest.mark.parametrize("evaluate_every", [None, 2, 7])
-@pytest.mark.parametrize("model", ["cnn", "resnet18"])
-def test_interrupted_anywhere_ends_the_same(images, protocol, tmp_path, monkeypatch, model, evaluate_every):
-    """A checkpoint after each step; training is broken off at several of them, in the middle of an epoch, at its end and at
-    evaluations, and resumes from the last."""
-    protocol, cell = replaced(protocol, width=0.125, evaluate_every=evaluate_every), replaced(CELL, model=model)
-    uninterrupted = train(images, protocol, cell)
-    path, saves = tmp_path / "c", []
-    original = checkpoints.save
-
-    class Killed(Exception):
-        pass
-
-    def save(*arguments):
-        original(*arguments)
-        saves.append(1)
-        if len(saves) in (2, 5, 6, 11, 14):
-            raise Killed
-
-    monkeypatch.setattr(checkpoints, "save", save)
-    often = replaced(HARDWARE, checkpoint_minutes=0)
-    for _ in range(5):
-        with pytest.raises(Killed):
-            train(images, protocol, cell, path, often)
-    again = train(images, protocol, cell, path, often)
-    assert len(saves) == 15
-    np.testing.assert_array_equal(uninterrupted.values, again.values)
-    assert (uninterrupted.best_evaluation, uninterrupted.diverged) == (again.best_evaluation, again.diverged)
-    finished = train(images, protocol, cell, path, often)  # from the checkpoint of the last step: nothing left to do
-    np.testing.assert_array_equal(uninterrupted.values, finished.values)
-    assert len(saves) == 15
-
-
-def test_interrupted_after_early_stopping_ends_the_same(images, protocol, tmp_path):
-    stopping = replaced(protocol, epochs=30, patience=1, learning_rate=0.5, evaluate_every=2)
-    often = replaced(HARDWARE, checkpoint_minutes=0)
-    one, two = (train(images, stopping, checkpoint=tmp_path / "c", hardware=often) for _ in range(2))
-    np.testing.assert_array_equal(one.values, two.values)
-
-
-def test_a_damaged_checkpoint_is_told_and_another_one_not_used(images, protocol, tmp_path, capsys):
-    path = tmp_path / "c"
-    path.write_bytes(b"no checkpoint")
-    with pytest.raises(UserError, match=r"is damaged .*: delete it to train this cell anew"):
-        train(images, protocol, checkpoint=path)
-    path.unlink()
-    often = replaced(HARDWARE, checkpoint_minutes=0)
-    train(images, replaced(protocol, epochs=1), replaced(CELL, beta=1.0), path, often)
-    plain = train(images, protocol)
-    other = train(images, protocol, checkpoint=path)
-    assert "belongs to other settings" in capsys.readouterr().out
-    np.testing.assert_array_equal(plain.values, other.values)
 
 
 def test_two_threads_agree_within_rounding(images, protocol):

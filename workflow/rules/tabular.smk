@@ -4,6 +4,9 @@
 # Produces: results/tabular/<dataset>/{trials,best,history,predictions}.parquet, results/records/tabular/<dataset>.parquet
 
 
+# A job has one process more than cores, so that no core is idle while a process imports or the last run is trained.
+
+
 rule tune_dataset:
     """Tune the hyper-parameters of all runs of a data set by Bayesian optimisation; resumes after an interruption."""
     input:
@@ -33,7 +36,7 @@ rule tune_dataset:
             --table {input.table:q} \
             --trials {output.trials:q} \
             --best {output.best:q} \
-            --threads {threads} \
+            --processes $(({threads} + 1)) \
             2>&1 | tee {log:q}
         """
 
@@ -69,7 +72,7 @@ rule train_tabular:
             --best {input.best:q} \
             --history {output.history:q} \
             --predictions {output.predictions:q} \
-            --threads {threads} \
+            --processes $(({threads} + 1)) \
             2>&1 | tee {log:q}
         """
 
@@ -88,7 +91,7 @@ rule evaluate:
         "results/benchmarks/evaluate/{dataset}.tsv"
     conda:
         "../../envs/environment.yaml"
-    threads: TABULAR["threads"]
+    threads: 1
     resources:
         runtime=30,
         mem_mb=4000,
@@ -102,6 +105,6 @@ rule evaluate:
             --history {input.history:q} \
             --predictions {input.predictions:q} \
             --output {output.records:q} \
-            --threads {threads} \
+            --processes {threads} \
             2>&1 | tee {log:q}
         """

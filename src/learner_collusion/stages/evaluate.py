@@ -36,9 +36,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--predictions", help="default: results/tabular/DATASET/predictions.parquet")
     parser.add_argument("--history", help="default: results/tabular/DATASET/history.parquet")
     parser.add_argument("--output", help="default: results/records/tabular/DATASET.parquet")
-    parser.add_argument(
-        "--threads", type=int, default=1, help="processes, among which the runs are divided (default: 1)"
-    )
+    parser.add_argument("--processes", type=int, default=2, help="among which the runs are divided (default: 2)")
     plan.add_settings_arguments(parser)
 
 
@@ -52,25 +50,26 @@ def run(options) -> None:
         options.history or f"{folder}/history.parquet",
         settings,
         options.output or plan.results(f"records/tabular/{options.dataset}.parquet"),
-        options.threads,
+        options.processes,
     )
 
 
-def evaluate(dataset: str, predictions: str, history: str, settings: Settings, output: str, threads: int = 1) -> None:
+def evaluate(dataset: str, predictions: str, history: str, settings: Settings, output: str, processes: int = 1) -> None:
     """Write the records of all runs of a data set.
 
     Errors: UserError where DIV is not ERR-bar - ERR, or a file is damaged.
     """
+    from ..training.processes import in_processes, prepare_processes
+
+    prepare_processes(processes, ["torch", "learner_collusion.records.parquet", "learner_collusion.diagnostics"])
     import pandas as pd
 
     from ..records import parquet
     from ..records.tabular import HISTORY, RECORDS
-    from ..training.processes import in_processes
 
     histories = parquet.read(history, HISTORY)
     tasks = [(dataset, run, predictions, settings) for run in sorted(histories["run"].unique().tolist())]
-    preload = ["torch", "learner_collusion.records.parquet", "learner_collusion.diagnostics"]
-    metrics = pd.concat(in_processes(_metrics_of_run, tasks, threads, preload))
+    metrics = pd.concat(in_processes(_metrics_of_run, tasks, processes))
     of_training = _training(histories).melt(["run", "beta"], var_name="metric", ignore_index=True)
     rows = pd.concat([metrics, of_training]).sort_values(["run", "beta"], kind="stable")
     metadata = {

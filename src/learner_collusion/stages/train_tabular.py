@@ -49,9 +49,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--best", help="the tuned points (default: results/tabular/DATASET/best.parquet)")
     parser.add_argument("--history", help="a row per epoch (default: results/tabular/DATASET/history.parquet)")
     parser.add_argument("--predictions", help="default: results/tabular/DATASET/predictions.parquet")
-    parser.add_argument(
-        "--threads", type=int, default=1, help="processes, among which the runs are divided (default: 1)"
-    )
+    parser.add_argument("--processes", type=int, default=2, help="among which the runs are divided (default: 2)")
     plan.add_settings_arguments(parser)
 
 
@@ -66,7 +64,7 @@ def run(options) -> None:
         settings,
         options.history or f"{folder}/history.parquet",
         options.predictions or f"{folder}/predictions.parquet",
-        options.threads,
+        options.processes,
         options.run,
     )
 
@@ -78,7 +76,7 @@ def train(
     settings: Settings,
     history: str,
     predictions: str,
-    threads: int = 1,
+    processes: int = 1,
     only: int | None = None,
 ) -> None:
     """Train all betas of each run with its tuned hyper-parameters; write histories and test predictions.
@@ -88,10 +86,13 @@ def train(
     recorded with its epoch, and predicts with the weights of its best epoch before that. With `only` one run is trained,
     and kept. Errors: UserError for damaged files, and for an engine or device that is not available.
     """
+    from ..training.processes import in_processes, prepare_processes
+
+    if settings.device == "cpu" and settings.engine != "torch" and only is None and settings.runs > 1:
+        prepare_processes(processes, ["learner_collusion.training.runs", "learner_collusion.records.kept"])
     from ..records import parquet
     from ..records.kept import Kept, checksum
     from ..records.tabular import BEST, HISTORY, PREDICTIONS
-    from ..training.processes import in_processes
     from ..training.sweep import choose_engine
 
     engine = choose_engine(settings.engine, settings.device)
@@ -112,13 +113,12 @@ def train(
     job = _Job(table, dataset, settings, engine, points, kept, 1)
     remaining = [n for n in runs if not (kept.has(f"run{n}.history") and kept.has(f"run{n}.predictions"))]
     if engine == "native":
-        if 0 < len(remaining) < threads:
-            job = dataclasses.replace(job, threads=threads // len(remaining))
-        preload = ["learner_collusion.training.runs", "learner_collusion.records.kept"]
-        for line in in_processes(functools.partial(_train_run, job), remaining, threads, preload):
+        if 0 < len(remaining) < processes:
+            job = dataclasses.replace(job, threads=processes // len(remaining))
+        for line in in_processes(functools.partial(_train_run, job), remaining, processes):
             print(line, flush=True)
     elif remaining:
-        for line in _train_runs(dataclasses.replace(job, threads=threads), remaining):
+        for line in _train_runs(dataclasses.replace(job, threads=processes), remaining):
             print(line, flush=True)
     if only is not None:
         return

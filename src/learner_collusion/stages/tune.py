@@ -61,9 +61,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--table", help="the prepared table (default: results/datasets/DATASET.parquet)")
     parser.add_argument("--trials", help="all trials (default: results/tabular/DATASET/trials.parquet)")
     parser.add_argument("--best", help="the best point of each run (default: results/tabular/DATASET/best.parquet)")
-    parser.add_argument(
-        "--threads", type=int, default=1, help="processes, among which the runs are divided (default: 1)"
-    )
+    parser.add_argument("--processes", type=int, default=2, help="among which the runs are divided (default: 2)")
     plan.add_settings_arguments(parser)
 
 
@@ -73,11 +71,11 @@ def run(options) -> None:
     folder = plan.results(f"tabular/{options.dataset}")
     trials, best = options.trials or f"{folder}/trials.parquet", options.best or f"{folder}/best.parquet"
     table = options.table or plan.results(f"datasets/{options.dataset}.parquet")
-    tune(table, options.dataset, settings, trials, best, options.threads, options.run)
+    tune(table, options.dataset, settings, trials, best, options.processes, options.run)
 
 
 def tune(
-    table: str, dataset: str, settings: Settings, trials: str, best: str, threads: int = 1, only: int | None = None
+    table: str, dataset: str, settings: Settings, trials: str, best: str, processes: int = 1, only: int | None = None
 ) -> None:
     """Run the trials of all runs of a data set; write all of them to `trials`, and the winners to `best`.
 
@@ -89,18 +87,20 @@ def tune(
         raise UserError(f"{table} does not exist: run the workflow, or `learner-collusion prepare`, to make it.")
     if only is not None and not 0 <= only < settings.runs:
         raise UserError(f"run is {only}, but the configuration has runs 0 to {settings.runs - 1}: choose one of them.")
-    alike = dataclasses.asdict(dataclasses.replace(settings, runs=0))  # the number of runs changes no run
-    from ..records.kept import Kept, checksum
-    from ..training.processes import in_processes
+    from ..training.processes import in_processes, prepare_processes
 
+    runs = range(settings.runs) if only is None else [only]
+    processes = processes if settings.device == "cpu" else 1
+    if len(runs) > 1:
+        prepare_processes(processes, [f"learner_collusion.{name}" for name in ("training.tuning", "training.runs")])
+    from ..records.kept import Kept, checksum
+
+    alike = dataclasses.asdict(dataclasses.replace(settings, runs=0))  # the number of runs changes no run
     identity = {"settings": alike, "table": checksum(table), "code": fingerprint("stages.tune")}
     job = _Job(table, dataset, settings, Kept(Path(trials).parent / "tune", identity), 1)
-    runs = range(settings.runs) if only is None else [only]
-    processes = threads if settings.device == "cpu" else 1
     if len(runs) < processes:
         job = dataclasses.replace(job, threads=processes // len(runs))
-    preload = ["learner_collusion.training.tuning", "learner_collusion.training.runs", "learner_collusion.records.kept"]
-    for line in in_processes(functools.partial(_tune_run, job), runs, processes, preload):
+    for line in in_processes(functools.partial(_tune_run, job), runs, processes):
         print(line, flush=True)
     if only is None:
         _gather(job, trials, best)

@@ -3,12 +3,20 @@
 import concurrent.futures
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
+from multiprocessing import forkserver
 
 
-def in_processes(work: Callable, tasks: Iterable, processes: int, preload: list[str]) -> Iterator:
+def prepare_processes(processes: int, modules: list[str]) -> None:
+    """Start the server from which the processes of `in_processes` will fork, if there are to be several. It imports the
+    modules for all of them, while the caller goes on with imports of its own."""
+    if processes > 1:
+        forkserver.set_forkserver_preload(modules)
+        forkserver.ensure_running()
+
+
+def in_processes(work: Callable, tasks: Iterable, processes: int) -> Iterator:
     """The results of `work` for each task, in the order in which they finish, in so many processes.
 
-    The processes fork from a server that has imported the modules `preload`, so that their imports are paid for once.
     With one process, or one task, everything happens here.
     """
     tasks = list(tasks)
@@ -16,7 +24,6 @@ def in_processes(work: Callable, tasks: Iterable, processes: int, preload: list[
         yield from map(work, tasks)
         return
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(preload)
     with concurrent.futures.ProcessPoolExecutor(min(processes, len(tasks)), context) as pool:
         futures = [pool.submit(work, task) for task in tasks]
         try:
