@@ -1,5 +1,6 @@
 """The commands as a user meets them: one sentence, exit code 1, no traceback, nothing half written."""
 
+import os
 import re
 import subprocess
 import sys
@@ -122,3 +123,22 @@ def test_stages_import_what_they_use_and_no_more(tmp_path):
         "skopt",
         "snakemake",
     }
+
+
+def test_without_the_packages_of_the_workflow(tmp_path):
+    """`pip install learner-collusion` brings torch and NumPy alone: the version shows, and a command names what is missing."""
+    for name in ("yaml", "msgspec"):
+        (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError('no {name}', name='{name}')")
+
+    def without(*arguments):
+        command = [
+            sys.executable,
+            "-c",
+            "import sys; from learner_collusion.cli import main; sys.exit(main())",
+            *arguments,
+        ]
+        path = f"{tmp_path}:{ROOT / 'src'}"
+        return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path})
+
+    assert without("--version").stdout.startswith("learner-collusion ")
+    one_sentence(without("tune", "--dataset", "diabetes"), "pip install 'learner-collusion[workflow,images]'")

@@ -21,12 +21,23 @@ def main(arguments: list[str] | None = None) -> int:
     # must not depend on how many cores there are. Before NumPy is imported.
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = "1"
-    options = parser(sys.argv[1:] if arguments is None else arguments).parse_args(arguments)
-    command = options.command
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments == ["--version"]:
+        from . import __version__
+
+        print(f"learner-collusion {__version__}")
+        return 0
+    command = arguments[0] if arguments else "learner-collusion"
     try:
+        options = parser(arguments).parse_args(arguments)
         return options.module.run(options) or 0
     except UserError as error:
         print(f"{command}: {error}", file=sys.stderr)
+    except ModuleNotFoundError as error:
+        print(
+            f"{command}: the package {error.name!r} is not installed: pip install 'learner-collusion[workflow,images]'.",
+            file=sys.stderr,
+        )
     except KeyboardInterrupt:
         print(f"{command}: interrupted; run the same command again to resume.", file=sys.stderr)
         return 130
@@ -47,7 +58,7 @@ def parser(arguments: list[str]) -> argparse.ArgumentParser:
         epilog="`learner-collusion COMMAND --help` shows the options of a command, with an example.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    found.add_argument("--version", action=_Version)
+    found.add_argument("--version", action="store_true", help="show the version and exit")
     commands = found.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     asked = [name for name in arguments[:1] if name in known]
     for name in asked or known:
@@ -62,17 +73,6 @@ def parser(arguments: list[str]) -> argparse.ArgumentParser:
         module.add_arguments(parser)
         parser.set_defaults(module=module)
     return found
-
-
-class _Version(argparse.Action):
-    def __init__(self, option_strings, dest, **_):
-        super().__init__(option_strings, dest, nargs=0, help="show the version and exit")
-
-    def __call__(self, parser, *_):
-        from . import __version__
-
-        print(f"learner-collusion {__version__}")
-        parser.exit()
 
 
 if __name__ == "__main__":

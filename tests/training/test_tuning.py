@@ -42,11 +42,10 @@ def test_the_likelihood_is_the_same_bit_for_bit(seed, rows, columns):
     random = np.random.default_rng(seed)
     x, y = random.integers(0, 3, (rows, columns)).astype(float), random.normal(size=rows)
     kernel = ConstantKernel(1.0, (0.01, 1000.0)) * HammingKernel(length_scale=np.ones(columns)) + WhiteKernel()
-    values = []
+    theta, values = random.uniform(-5, 5, columns + 2), []
     for kind in (GaussianProcessRegressor, tuning.CategoricalProcess):
         process = kind(kernel, normalize_y=True, noise="gaussian", n_restarts_optimizer=1, random_state=0)
         process.fit(x, y)
-        theta = random.spawn(1)[0].uniform(-5, 5, columns + 2) if not values else theta
         values.append((process.kernel_.theta, process.alpha_, *process.log_marginal_likelihood(theta, True, False)))
     for ours, theirs in zip(*values, strict=True):
         np.testing.assert_array_equal(ours, theirs)

@@ -1,8 +1,7 @@
-# What all rules share: the checked configuration, one-line providers for settings, fingerprints and paths, and the two
-# rules that write the configuration down.
+# What all rules share: the checked configuration, and providers for settings, fingerprints and paths.
 #
 # Requires: config.yaml (with the presets laid over it); a wrong configuration ends here, in one sentence
-# Produces: results/config.yaml, results/settings/<stage>[/<part>].yaml
+# Produces: nothing
 import os
 import sys
 from pathlib import Path
@@ -43,7 +42,12 @@ PARTS = CONFIG["parts"]
 TABULAR = CONFIG["tabular"]
 IMAGES = CONFIG["images"]
 HARDWARE = IMAGES["hardware"]
-COMPILE = "" if HARDWARE["compile"] else "no-"
+# Changes no result beyond rounding: part of the commands and of no settings, so that another machine retrains nothing.
+HARDWARE_FLAGS = (
+    f"--device {HARDWARE['device']} "
+    f"--{'' if HARDWARE['compile'] else 'no-'}compile "
+    f"--checkpoint-minutes {HARDWARE['checkpoint_minutes']}"
+)
 TABLE_NAMES = {*CONFIG["tables"]}
 
 # What `all` makes: of the images, the experiments that are enabled.
@@ -93,27 +97,101 @@ def settings_text(wildcards):
     return settings.as_yaml(settings.take(CONFIG, PAPER, stage, part))
 
 
-rule configuration:
-    """The configuration of these results, presets and command line included, next to them."""
-    output:
-        "results/config.yaml",
-    log:
-        "results/logs/configuration.log",
-    localrule: True
-    params:
-        text=settings.as_yaml(CONFIG),
-    shell:
-        "printf %s {params.text:q} > {output:q} 2> {log:q}"
+def raw_file(wildcards):
+    """The raw file of a table, or the archive of an image data set."""
+    table = CONFIG["tables"].get(wildcards.dataset, {"file": "archive.tar"})
+    return f"results/datasets/raw/{wildcards.dataset}/{table['file']}"
 
 
-rule settings:
-    """A stage's part of the configuration: when it changes, that stage is stale, and no other."""
-    output:
-        "results/settings/{settings}.yaml",
-    log:
-        "results/logs/settings/{settings}.log",
-    localrule: True
-    params:
-        text=settings_text,
-    shell:
-        "printf %s {params.text:q} > {output:q} 2> {log:q}"
+def prepared(dataset):
+    """The prepared file of a data set."""
+    kind = "parquet" if dataset in TABLE_NAMES else "npz"
+    return f"results/datasets/{dataset}.{kind}"
+
+
+def data_code(wildcards, stage):
+    """The code that fetches or prepares a data set: that of tables, or of images and their source."""
+    if wildcards.dataset in TABLE_NAMES:
+        return fingerprint(f"stages.{stage}:{stage}_table")
+    source = IMAGE_SOURCES[IMAGES["datasets"][wildcards.dataset]["source"]]
+    part = {"fetch": "fetch", "prepare": "read"}[stage]
+    return fingerprint(f"stages.{stage}:{stage}_images", f"data.{source}:{part}")
+
+
+def fetch_code(wildcards):
+    """The code that fetches a data set."""
+    return data_code(wildcards, "fetch")
+
+
+def prepare_code(wildcards):
+    """The code that prepares a data set."""
+    return data_code(wildcards, "prepare")
+
+
+def cell_minutes(wildcards, attempt):
+    """The time limit of a cell; training resumes from its checkpoint at the next attempt."""
+    return 60 * (24 if wildcards.protocol != "cnn" else 6) * attempt
+
+
+def cell_code(wildcards):
+    """The code that trains a cell: the loop, and the model that it names."""
+    named = MODELS.get(wildcards.model)
+    return code("train_images", *([f"models.{named.build}"] if named else []))
+
+
+def aggregated(wildcards):
+    """What one table of records is made of."""
+    family, _, experiment = wildcards.records.partition("/")
+    if family == "tabular":
+        return expand(
+            "results/records/tabular/{dataset}.parquet", dataset=TABULAR["datasets"]
+        )
+    return cells.cells(CONFIG, [experiment] if experiment else IMAGES["enabled"])
+
+
+def family(wildcards):
+    """The family of some records: tabular or images."""
+    return wildcards.records.partition("/")[0]
+
+
+def aggregate_code(wildcards):
+    """The code that puts records of a family together."""
+    return fingerprint(f"stages.aggregate:{family(wildcards)}")
+
+
+def figure_records(wildcards):
+    """The records that a figure reads; Figures 1 and 7 to 9 read none."""
+    figure = FIGURES[wildcards.figure]
+    paths = {
+        "theory": [],
+        "tabular": ["results/records/tabular.parquet"],
+        "images": [f"results/records/images/{figure.experiment}.parquet"],
+    }
+    return paths[figure.part]
+
+
+def figure_code(wildcards):
+    """The code that draws a figure."""
+    return code("figure", f"figures.{FIGURES[wildcards.figure].draw}")
+
+
+def table_code(wildcards):
+    """The code that writes a table, and the model that it shows."""
+    table = TABLES[wildcards.table]
+    model = [f"models.{MODELS[table.model].build}"] if table.model else []
+    return code("table", f"publishing.{table.make}", *model)
+
+
+def claims_records(wildcards):
+    """The records that the claims of a part are judged by; the theory needs none."""
+    paths = {
+        part: [f"results/records/{part}.parquet"] for part in ("tabular", "images")
+    }
+    return paths.get(wildcards.part, [])
+
+
+def claims_code(wildcards):
+    """The code that judges the claims of a part."""
+    return fingerprint(
+        f"stages.claims:judge_{wildcards.part}", f"claims.{wildcards.part}"
+    )

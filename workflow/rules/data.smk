@@ -4,37 +4,6 @@
 # Produces: results/datasets/raw/<dataset>/<file>, results/datasets/<dataset>.parquet (tables) or .npz (images)
 
 
-def raw_file(wildcards):
-    """The raw file of a table, or the archive of an image data set."""
-    table = CONFIG["tables"].get(wildcards.dataset, {"file": "archive.tar"})
-    return f"results/datasets/raw/{wildcards.dataset}/{table['file']}"
-
-
-def prepared(dataset):
-    """The prepared file of a data set."""
-    kind = "parquet" if dataset in TABLE_NAMES else "npz"
-    return f"results/datasets/{dataset}.{kind}"
-
-
-def data_code(wildcards, stage):
-    """The code that fetches or prepares a data set: that of tables, or of images and their source."""
-    if wildcards.dataset in TABLE_NAMES:
-        return fingerprint(f"stages.{stage}:{stage}_table")
-    source = IMAGE_SOURCES[IMAGES["datasets"][wildcards.dataset]["source"]]
-    part = {"fetch": "fetch", "prepare": "read"}[stage]
-    return fingerprint(f"stages.{stage}:{stage}_images", f"data.{source}:{part}")
-
-
-def fetch_code(wildcards):
-    """The code that fetches a data set."""
-    return data_code(wildcards, "fetch")
-
-
-def prepare_code(wildcards):
-    """The code that prepares a data set."""
-    return data_code(wildcards, "prepare")
-
-
 rule fetch:
     """Fetch the raw files of a data set from their origin, else from the mirror, and verify them."""
     input:

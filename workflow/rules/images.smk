@@ -5,17 +5,6 @@
 # Produces: results/images/.../history.parquet (a row per evaluation, split and metric)
 
 
-def cell_minutes(wildcards, attempt):
-    """The time limit of a cell; training resumes from its checkpoint at the next attempt."""
-    return 60 * (24 if wildcards.protocol != "cnn" else 6) * attempt
-
-
-def cell_code(wildcards):
-    """The code that trains a cell: the loop, and the model that it names."""
-    named = MODELS.get(wildcards.model)
-    return code("train_images", *([f"models.{named.build}"] if named else []))
-
-
 rule train_images:
     """Train one cell of the image experiments; resumes from its checkpoint after an interruption."""
     input:
@@ -36,25 +25,21 @@ rule train_images:
         gpu=0 if HARDWARE["device"] == "cpu" else 1,
     params:
         code=cell_code,
-    # Hardware changes no result beyond rounding: it stands in the command and not in the settings, so that another machine
-    # retrains nothing.
     shell:
-        """
+        f"""
         python -m learner_collusion train_images \
-            --settings {input.settings:q} \
-            --images {input.images:q} \
-            --protocol {wildcards.protocol:q} \
-            --dataset {wildcards.dataset:q} \
-            --model {wildcards.model:q} \
-            --learners {wildcards.learners} \
-            --averaging {wildcards.averaging} \
-            --drop-rate {wildcards.drop_rate} \
-            --beta {wildcards.beta} \
-            --run {wildcards.run} \
-            --history {output.history:q} \
-            --device {HARDWARE[device]} \
-            --{COMPILE}compile \
-            --threads {threads} \
-            --checkpoint-minutes {HARDWARE[checkpoint_minutes]} \
-            2>&1 | tee {log:q}
+            --settings {{input.settings:q}} \
+            --images {{input.images:q}} \
+            --protocol {{wildcards.protocol:q}} \
+            --dataset {{wildcards.dataset:q}} \
+            --model {{wildcards.model:q}} \
+            --learners {{wildcards.learners}} \
+            --averaging {{wildcards.averaging}} \
+            --drop-rate {{wildcards.drop_rate}} \
+            --beta {{wildcards.beta}} \
+            --run {{wildcards.run}} \
+            --history {{output.history:q}} \
+            --threads {{threads}} \
+            {HARDWARE_FLAGS} \
+            2>&1 | tee {{log:q}}
         """

@@ -5,60 +5,6 @@
 #           results/tables/<table>.{md,parquet}, results/claims/<part>.{md,parquet}, results/claims.{md,parquet}
 
 
-def aggregated(wildcards):
-    """What one table of records is made of."""
-    family, _, experiment = wildcards.records.partition("/")
-    if family == "tabular":
-        return expand(
-            "results/records/tabular/{dataset}.parquet", dataset=TABULAR["datasets"]
-        )
-    return cells.cells(CONFIG, [experiment] if experiment else IMAGES["enabled"])
-
-
-def family(wildcards):
-    """The family of some records: tabular or images."""
-    return wildcards.records.partition("/")[0]
-
-
-def aggregate_code(wildcards):
-    """The code that puts records of a family together."""
-    return fingerprint(f"stages.aggregate:{family(wildcards)}")
-
-
-def figure_records(wildcards):
-    """The records that a figure reads; Figures 1 and 7 to 9 read none."""
-    figure = FIGURES[wildcards.figure]
-    paths = {
-        "theory": [],
-        "tabular": ["results/records/tabular.parquet"],
-        "images": [f"results/records/images/{figure.experiment}.parquet"],
-    }
-    return paths[figure.part]
-
-
-def figure_code(wildcards):
-    """The code that draws a figure."""
-    return code("figure", f"figures.{FIGURES[wildcards.figure].draw}")
-
-
-def table_code(wildcards):
-    """The code that writes a table, and the model that it shows."""
-    table = TABLES[wildcards.table]
-    model = [f"models.{MODELS[table.model].build}"] if table.model else []
-    return code("table", f"publishing.{table.make}", *model)
-
-
-def claims_records(wildcards):
-    """The records that the claims of a part are judged by; the theory needs none."""
-    paths = {part: [f"results/records/{part}.parquet"] for part in ("tabular", "images")}
-    return paths.get(wildcards.part, [])
-
-
-def claims_code(wildcards):
-    """The code that judges the claims of a part."""
-    return fingerprint(f"stages.claims:judge_{wildcards.part}", f"claims.{wildcards.part}")
-
-
 rule aggregate:
     """Put the records of data sets, or the histories of image cells, together in one long table."""
     input:
@@ -116,7 +62,8 @@ rule figure:
         runtime=10,
         mem_mb=1000,
     params:
-        records=lambda wildcards, input: ["--records", *input.records] * bool(input.records),
+        records=lambda wildcards, input: ["--records", *input.records]
+        * bool(input.records),
         caption=lambda wildcards: FIGURES[wildcards.figure].caption,
         code=figure_code,
     shell:
@@ -185,7 +132,8 @@ rule claims_part:
         runtime=10,
         mem_mb=2000,
     params:
-        records=lambda wildcards, input: ["--records", *input.records] * bool(input.records),
+        records=lambda wildcards, input: ["--records", *input.records]
+        * bool(input.records),
         code=claims_code,
     shell:
         """

@@ -1,0 +1,58 @@
+"""Histories of image cells put together with their cells; tabular records are in test_evaluate.py."""
+
+import pandas as pd
+import pytest
+
+from learner_collusion.errors import UserError
+from learner_collusion.records import parquet
+from learner_collusion.records.images import CELL, CELL_HISTORY, IMAGES
+from learner_collusion.stages import aggregate
+
+ONE = {"protocol": "sgd", "dataset": "digits", "model": "cnn", "learners": 2, "averaging": "probability",
+       "drop_rate": 0.0, "beta": 1.0, "run": 0}  # fmt: skip
+
+
+def history(path, cell, value=0.5, missing=None):
+    rows = {
+        "evaluation": [1, 2],
+        "split": ["test"] * 2,
+        "metric": ["err"] * 2,
+        "learner": [-1] * 2,
+        "value": [value, 0.4],
+    }
+    metadata = {"cell": cell, "settings": {"seed": 0}} | ({"missing": missing} if missing else {})
+    parquet.write(path, {k: [] for k in rows} if missing else rows, CELL_HISTORY, metadata)
+    return str(path)
+
+
+def test_each_row_has_its_cell(tmp_path):
+    paths = [history(tmp_path / f"{beta}.parquet", ONE | {"beta": beta}, beta) for beta in (0.0, 1.0)]
+    aggregate.images(paths, str(tmp_path / "all.parquet"))
+    table = parquet.read(tmp_path / "all.parquet", IMAGES)
+    assert len(table) == 4 and set(table["model"]) == {"cnn"}
+    for beta, path in zip((0.0, 1.0), paths, strict=True):
+        mine = table[table["beta"] == beta].reset_index(drop=True)
+        pd.testing.assert_frame_equal(mine[CELL_HISTORY.names], parquet.read(path))
+        assert (mine[list(CELL)] == pd.Series(ONE | {"beta": beta})).all(axis=None)
+    assert parquet.read_metadata(tmp_path / "all.parquet")["settings"] == {"sgd": {"seed": 0}}
+
+
+def test_data_that_are_not_available_are_named(tmp_path):
+    paths = [
+        history(tmp_path / f"{run}.parquet", ONE | {"dataset": "svhn", "run": run}, missing="no answer")
+        for run in (0, 1)
+    ]
+    aggregate.images(paths, str(tmp_path / "all.parquet"))
+    assert parquet.read(tmp_path / "all.parquet", IMAGES).empty
+    assert parquet.read_metadata(tmp_path / "all.parquet")["missing"] == {"svhn": "no answer"}
+    both = [*paths, history(tmp_path / "there.parquet", ONE)]
+    aggregate.images(both, str(tmp_path / "both.parquet"))
+    assert len(parquet.read(tmp_path / "both.parquet", IMAGES)) == 2
+
+
+def test_a_damaged_history_is_told(tmp_path):
+    path = history(tmp_path / "one.parquet", ONE)
+    (tmp_path / "one.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match="not a complete Parquet file"):
+        aggregate.images([path], str(tmp_path / "all.parquet"))
+    assert not (tmp_path / "all.parquet").exists()
