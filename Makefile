@@ -55,7 +55,7 @@ report: setup
 	@$(BIN)/snakemake --cores all --configfile workflow/presets/tabular.yaml --report results/report.html
 
 test: setup lint
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	@$(BIN)/ruff check --quiet .

@@ -21,6 +21,11 @@ hypothesis_settings.register_profile("project", deadline=None, derandomize=True)
 hypothesis_settings.load_profile("project")
 
 
+def pytest_collection_modifyitems(items: list) -> None:
+    """The file with the longest run comes first, so that one worker begins it while the others do the rest."""
+    items.sort(key=lambda item: item.path.name != "test_ci.py")
+
+
 @pytest.fixture(scope="session")
 def config() -> dict:
     """The paper's configuration."""

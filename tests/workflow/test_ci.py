@@ -1,14 +1,11 @@
 """The ci preset, made once: every rule runs, a second call does nothing, and only what changed is made again."""
 
-import shutil
-
 import pytest
-from workflows import ROOT, copy_of_the_clone, planned, snakemake
+from workflows import copy_of_the_clone, planned, snakemake
 
 from learner_collusion.figures.registry import FIGURES
 from learner_collusion.publishing.registry import TABLES
 
-pytestmark = pytest.mark.xdist_group("ci")
 BYTES = (
     "trials.parquet",
     "best.parquet",
@@ -150,23 +147,3 @@ def test_the_report(made):
     result = snakemake(*CI, "--directory", made, "--report", made / "report.zip")
     assert result.returncode == 0, result.stderr[-3000:]
     assert (made / "report.zip").stat().st_size > 100_000
-
-
-def test_a_recipe_of_the_documentation(tmp_path):
-    """docs/architecture.md, "A model": its code blocks are applied to a copy of the clone, and its command is run there."""
-    clone = copy_of_the_clone(tmp_path)
-    text = (ROOT / "docs/architecture.md").read_text()
-    recipe = text.split("### A model")[1].split("\n### ")[0]
-    for step in recipe.split("\n1. ")[0].split("`src/")[1:] + recipe.split("`src/")[1:]:
-        file = "src/" + step.split("`")[0]
-        if "```python\n" in step and not (clone / file).read_text().count(step.split("```python\n")[1].split("```")[0]):
-            with open(clone / file, "a") as opened:
-                opened.write("\n\n" + step.split("```python\n")[1].split("```")[0])
-    (clone / "mine.yaml").write_text(recipe.split("```yaml\n")[1].split("```")[0])
-    command = recipe.split("```console\n")[1].split("```")[0].split()
-    assert command[0] == "snakemake"
-    result = snakemake(*command[1:], clone=clone)
-    assert result.returncode == 0, (result.stdout + result.stderr)[-3000:]
-    made = list(clone.rglob("results/figures/fig15_cnn.csv"))
-    assert len(made) == 1 and "narrow_mlp" in made[0].read_text()
-    shutil.rmtree(clone)
