@@ -13,7 +13,7 @@ SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 NO_NETWORK = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}  # wherever this runs
 
 
-def snakemake(*arguments, timeout=600, clone=ROOT, **environment):
+def snakemake(*arguments, timeout=1500, clone=ROOT, **environment):
     """Run Snakemake from the root of a clone, without a mirror unless one is given."""
     inherited = {k: v for k, v in os.environ.items() if k != "LEARNER_COLLUSION_MIRROR"} | environment
     command = ["timeout", "-k", "5", str(timeout), str(SNAKEMAKE), *map(str, arguments)]

@@ -35,6 +35,25 @@ def test_presets_use_known_keys(config, preset):
         ({"tabular": {"betas": [0, 0.5]}}, "must hold 0 and 1"),
         ({"tabular": {"tuning": {"initial_points": 30}}}, "more than its 20 trials"),
         ({"seed": None}, "seed is wrong"),
+        (
+            {
+                "images": {
+                    "datasets": {
+                        "abalone": {
+                            "title": "x",
+                            "source": "digits",
+                            "classes": 2,
+                            "train": 1,
+                            "test": 1,
+                            "content_sha256": None,
+                            "mean": [0, 0, 0],
+                            "std": [1, 1, 1],
+                        }
+                    }
+                }
+            },
+            "'abalone' under tables and under images",
+        ),
         ({"images": {"enabled": ["practicl"]}}, "images.enabled names 'practicl': choose from practical"),
         ({"images": {"experiments": {"cnn": {"drop_rates": [0, 0.2]}}}}, "cnn.drop_rates must hold one value"),
         ({"images": {"experiments": {"practical": {"models": ["alexnet"]}}}}, "models.0 is wrong"),

@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "src"))
 from learner_collusion.data.registry import IMAGE_SOURCES
 from learner_collusion.errors import UserError
 from learner_collusion.figures.registry import FIGURES
-from learner_collusion.models.registry import MODELS
+from learner_collusion.models.registry import builder_code
 from learner_collusion.plan import cells, configuration, settings
 from learner_collusion.plan.provenance import fingerprint
 from learner_collusion.publishing.registry import TABLES
@@ -24,7 +24,9 @@ os.environ.update(
     PATH=os.pathsep.join(
         [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     ),
-    PYTHONPATH=str(ROOT / "src"),
+    PYTHONPATH=os.pathsep.join(
+        filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")])
+    ),
 )
 
 
@@ -112,10 +114,11 @@ def prepared(dataset):
 def data_code(wildcards, stage):
     """The code that fetches or prepares a data set: that of tables, or of images and their source."""
     if wildcards.dataset in TABLE_NAMES:
-        return fingerprint(f"stages.{stage}:{stage}_table")
+        return fingerprint(f"stages.{stage}:{stage}_table", f"stages.{stage}:run!")
     source = IMAGE_SOURCES[IMAGES["datasets"][wildcards.dataset]["source"]]
     part = {"fetch": "fetch", "prepare": "read"}[stage]
-    return fingerprint(f"stages.{stage}:{stage}_images", f"data.{source}:{part}")
+    roots = (f"stages.{stage}:{stage}_images", f"data.{source}:{part}")
+    return fingerprint(*roots, f"stages.{stage}:run!")
 
 
 def fetch_code(wildcards):
@@ -135,8 +138,7 @@ def cell_minutes(wildcards, attempt):
 
 def cell_code(wildcards):
     """The code that trains a cell: the loop, and the model that it names."""
-    named = MODELS.get(wildcards.model)
-    return code("train_images", *([f"models.{named.build}"] if named else []))
+    return code("train_images", *builder_code(wildcards.model))
 
 
 def aggregated(wildcards):
@@ -156,7 +158,7 @@ def family(wildcards):
 
 def aggregate_code(wildcards):
     """The code that puts records of a family together."""
-    return fingerprint(f"stages.aggregate:{family(wildcards)}")
+    return fingerprint(f"stages.aggregate:{family(wildcards)}", "stages.aggregate:run!")
 
 
 def figure_records(wildcards):
@@ -176,9 +178,9 @@ def figure_code(wildcards):
 
 
 def table_code(wildcards):
-    """The code that writes a table, and the model that it shows."""
+    """The code that makes a table, and the model that it shows."""
     table = TABLES[wildcards.table]
-    model = [f"models.{MODELS[table.model].build}"] if table.model else []
+    model = builder_code(table.model) if table.model else []
     return code("table", f"publishing.{table.make}", *model)
 
 
@@ -192,6 +194,6 @@ def claims_records(wildcards):
 
 def claims_code(wildcards):
     """The code that judges the claims of a part."""
-    return fingerprint(
-        f"stages.claims:judge_{wildcards.part}", f"claims.{wildcards.part}"
-    )
+    part = wildcards.part
+    roots = (f"stages.claims:judge_{part}", f"claims.{part}", "stages.claims:run!")
+    return fingerprint(*roots)

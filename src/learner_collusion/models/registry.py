@@ -33,6 +33,11 @@ def title(model: str) -> str:
     return MODELS[model].title if model in MODELS else model.rsplit(".", 1)[-1]
 
 
+def builder_code(model: str) -> list[str]:
+    """What a fingerprint needs to cover the code of a registered model; nothing for a dotted path."""
+    return [f"models.{MODELS[model].build}"] if model in MODELS else []
+
+
 def builder(model: str):
     """The function or class that builds a base learner: of an entry here, or at a dotted path. UserError where there is none."""
     if model in MODELS:

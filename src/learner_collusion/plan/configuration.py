@@ -54,7 +54,12 @@ def load_all(paths: list[str | Path]) -> dict:
     """Several files, each laid over those before it, checked. UserError where a file or a setting is wrong."""
     config: dict = {}
     for path in paths:
-        config = overlay(config, load(path) or {})
+        top = load(path) or {}
+        if not isinstance(top, dict):
+            raise UserError(
+                f"{path} is a YAML list or text, but a configuration is a mapping of keys: correct it there."
+            )
+        config = overlay(config, top)
     check(config)
     return config
 
@@ -82,6 +87,11 @@ def check(config: dict) -> None:
         raise UserError(
             f"The configuration's tabular.datasets names {unknown[0]!r}, which is not declared: declare it under "
             f"tables, or choose from {', '.join(config['tables'])}."
+        )
+    both = sorted(set(config["tables"]) & set(config["images"]["datasets"]))
+    if both:
+        raise UserError(
+            f"The configuration has {both[0]!r} under tables and under images.datasets: rename one of them."
         )
     if 0 not in config["tabular"]["betas"] or 1 not in config["tabular"]["betas"]:
         raise UserError("The configuration's tabular.betas must hold 0 and 1, which the claims compare: add them.")

@@ -20,9 +20,16 @@ _NATIVE = ("native.engine", "native.convolution")
 
 @functools.cache
 def fingerprint(*roots: str) -> str:
-    """Twelve hex digits of all code that the roots reach; a root is "module" or "module:name", dotted below the package."""
+    """Twelve hex digits of all code that the roots reach; a root is "module" or "module:name", dotted below the package.
+    With "!" at its end only the definition itself counts: a command that hands on to one family or another."""
     reached: dict[tuple[str, str], str] = {}
-    queue = [tuple(root.partition(":")[::2]) for root in roots]
+    queue = []
+    for root in roots:
+        module, _, name = root.removesuffix("!").partition(":")
+        if root.endswith("!"):
+            reached[module, name] = _piece(module, name)[0]
+        else:
+            queue.append((module, name))
     while queue:
         module, name = queue.pop()
         if (module, name) in reached or _PLUMBING.fullmatch(module):

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import TypeVar
 
-from ..claims.catalogue import CLAIMS
+from ..claims.catalogue import CLAIMS, PARTS
 from ..errors import UserError
 from ..figures.registry import FIGURES
 from ..models.registry import MODELS, title
@@ -28,7 +28,7 @@ def _fetch(config: dict, paper: dict, part: str) -> dict:
     network = {key: config["datasets"][key] for key in ("retries", "timeout")}
     if part in config["tables"]:
         table = config["tables"][part]
-        return {"kind": "table", **{key: table[key] for key in ("url", "file", "sha256")}, **network}
+        return {"kind": "table", **{k: table[k] for k in ("source", "url", "file", "sha256") if k in table}, **network}
     source = _image_set(config, part)
     missing = config["images"]["missing"]
     return {"kind": "images", "source": source["source"], "md5": source.get("md5", {}), "missing": missing, **network}
@@ -37,7 +37,7 @@ def _fetch(config: dict, paper: dict, part: str) -> dict:
 def _prepare(config: dict, paper: dict, part: str) -> dict:
     if part in config["tables"]:
         table = config["tables"][part]
-        return {"kind": "table", **{k: v for k, v in table.items() if k not in ("title", "url", "sha256")}}
+        return {"kind": "table", **{k: v for k, v in table.items() if k not in ("title", "source", "url", "sha256")}}
     images = _image_set(config, part)
     return {"kind": "images", **{k: images[k] for k in ("source", "classes", "train", "test", "content_sha256")}}
 
@@ -76,7 +76,8 @@ def _figure(config: dict, paper: dict, part: str) -> dict:
     draws = figure.draw.startswith("collusion:")
     return {
         "note": configuration.note(config, paper, *(["illustration"] if draws else concerns)),
-        "titles": {} if figure.part == "theory" else _titles(config, figure.part),
+        "titles": _titles(config, figure.part)
+        | _model_titles(config, [figure.experiment] if figure.experiment else []),
         "experiment": config["images"]["experiments"][figure.experiment] if figure.experiment else None,
         "options": figure.options,
         "seed": config["seed"],
@@ -92,6 +93,11 @@ def _titles(config: dict, part: str) -> dict:
     return {}
 
 
+def _model_titles(config: dict, experiments: list[str]) -> dict:
+    models = {model for name in experiments for model in config["images"]["experiments"][name]["models"]}
+    return {model: title(model) for model in sorted(models)}
+
+
 def _table(config: dict, paper: dict, part: str) -> dict:
     table = TABLES[part]
     shared = {
@@ -103,7 +109,8 @@ def _table(config: dict, paper: dict, part: str) -> dict:
         # the paper trains a model of Tables 3 and 4 by the protocol of the same name
         protocol = configuration.protocol(config, table.model)
         options = {key: protocol[key] for key in ("width", *MODELS[table.model].options) if key in protocol}
-    return {**shared, "cases": config["theory"]["cases"], "model": table.model, "options": options}
+    printed = {"title": table.title, "remark": table.remark}  # read from the registry; here so that a change redraws it
+    return {**shared, **printed, "cases": config["theory"]["cases"], "model": table.model, "options": options}
 
 
 def _claims(config: dict, paper: dict, part: str) -> dict:
@@ -114,11 +121,11 @@ def _claims(config: dict, paper: dict, part: str) -> dict:
         "images": [*(f"images.{name}" for name in enabled), "claims"],
     }[part]
     experiments = {name: config["images"]["experiments"][name] for name in enabled} if part == "images" else {}
-    models = {model for e in experiments.values() for model in e["models"]}
     return {
         "part": part,
         "note": configuration.note(config, paper, *concerns),
-        "titles": _titles(config, part) | {model: title(model) for model in sorted(models)},
+        "heading": PARTS[part],
+        "titles": _titles(config, part) | _model_titles(config, list(experiments)),
         "seed": config["seed"],
         **config["claims"],
         "claims": [_entry(claim) for claim in CLAIMS if claim.part == part],
@@ -163,6 +170,14 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
         help="the configuration, and presets to lay over it (default: config.yaml)",
     )
     either.add_argument("--settings", metavar="FILE", help="this stage's part of it alone, as the workflow writes it")
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number}, but must be at least 1")
+    return number
 
 
 def from_options(options: argparse.Namespace, stage: str, part: str = "") -> dict:

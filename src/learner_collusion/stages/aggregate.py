@@ -3,6 +3,8 @@
 Example: learner-collusion aggregate --family tabular --inputs results/records/tabular/abalone.parquet --output all.parquet
 """
 
+from ..errors import UserError
+
 
 def add_arguments(parser) -> None:
     """The options of the command."""
@@ -37,6 +39,8 @@ def images(histories: list[str], output: str) -> None:
     frames, missing, settings = [], {}, {}
     for path in histories:
         metadata = parquet.read_metadata(path)
+        if "cell" not in metadata:
+            raise UserError(f"{path} is not the history of an image cell: give histories that train_images wrote.")
         cell = metadata["cell"]
         settings[cell["protocol"]] = metadata["settings"]
         if "missing" in metadata:

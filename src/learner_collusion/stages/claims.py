@@ -48,6 +48,8 @@ def run(options) -> None:
     part = options.part
     output = options.output or plan.results("claims.md" if part == "all" else f"claims/{part}.md")
     parquet = options.parquet or str(Path(output).with_suffix(".parquet"))
+    if Path(parquet) == Path(output):
+        raise UserError(f"{output} cannot be both Markdown and Parquet: give --output a name that ends in .md.")
     if part == "all":
         found = (Path(plan.results(f"claims/{name}.parquet")) for name in PARTS)
         combine(options.records or [str(path) for path in found if path.exists()], output, parquet)

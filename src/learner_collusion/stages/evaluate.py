@@ -36,7 +36,9 @@ def add_arguments(parser) -> None:
     parser.add_argument("--predictions", help="default: results/tabular/DATASET/predictions.parquet")
     parser.add_argument("--history", help="default: results/tabular/DATASET/history.parquet")
     parser.add_argument("--output", help="default: results/records/tabular/DATASET.parquet")
-    parser.add_argument("--processes", type=int, default=2, help="among which the runs are divided (default: 2)")
+    parser.add_argument(
+        "--processes", type=plan.positive, default=2, help="among which the runs are divided (default: 2)"
+    )
     plan.add_settings_arguments(parser)
 
 

@@ -21,6 +21,7 @@ class TableFile:
     sha256: tuple[str, ...] | None
     retries: int
     timeout: float
+    source: str | None = None  # a package that ships the table, instead of an address
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +46,7 @@ def fetch_table(dataset: str, settings: dict, output: str | None = None) -> str:
 
     table = convert(settings, TableFile)
     output = output or results(f"datasets/raw/{dataset}/{table.file}")
-    if table.url is None and table.file == "diabetes.csv":
+    if table.source == "scikit-learn":
         return f"from {sources.export_diabetes(output)}"
     mirror = os.environ.get(sources.MIRROR_VARIABLE)
     where = sources.fetch(output, table.file, table.url, table.sha256, mirror, table.retries, table.timeout)

@@ -42,7 +42,10 @@ def run(options) -> None:
     """Draw one figure."""
     settings = plan.convert(plan.from_options(options, "figure", part=options.figure), Settings)
     records = options.records or default_records(options.figure)
-    draw(options.figure, settings, records, options.output or plan.results(f"figures/{options.figure}.pdf"))
+    output = options.output or plan.results(f"figures/{options.figure}.pdf")
+    if Path(output).suffix != ".pdf":
+        raise UserError(f"The output {output} must end in .pdf: PNG and CSV are written beside it.")
+    draw(options.figure, settings, records, output)
 
 
 def default_records(name: str) -> str | None:

@@ -7,6 +7,7 @@ import importlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import UserError
 from ..plan import settings as plan
 from ..publishing.registry import TABLES
 
@@ -38,7 +39,10 @@ def run(options) -> None:
     """Write one table."""
     settings = plan.convert(plan.from_options(options, "table", part=options.table), Settings)
     output = options.output or plan.results(f"tables/{options.table}.md")
-    make(options.table, settings, output, options.parquet or str(Path(output).with_suffix(".parquet")))
+    parquet = options.parquet or str(Path(output).with_suffix(".parquet"))
+    if Path(parquet) == Path(output):
+        raise UserError(f"{output} cannot be both Markdown and Parquet: give --output a name that ends in .md.")
+    make(options.table, settings, output, parquet)
 
 
 def make(name: str, settings: Settings, output: str, parquet: str) -> None:

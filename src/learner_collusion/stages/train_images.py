@@ -9,8 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..errors import UserError
+from ..models.registry import builder_code
 from ..plan import cells
-from ..plan.settings import add_settings_arguments, convert, from_options, results
+from ..plan.provenance import fingerprint
+from ..plan.settings import add_settings_arguments, convert, from_options, positive, results
 from ..training.protocol import Cell, Hardware, Protocol
 
 
@@ -52,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint-minutes", type=float, default=5, help="minutes between checkpoints (default: 5)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=False, help="use torch.compile")
-    parser.add_argument("--threads", type=int, default=1, help="of the CPU (default: 1)")
+    parser.add_argument("--threads", type=positive, default=1, help="of the CPU (default: 1)")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -89,6 +92,8 @@ def train(
     from ..records.images import CELL_HISTORY
 
     description, arrays = image_arrays.read(images)
+    if description["dataset"] != cell.dataset:
+        raise UserError(f"{images} holds {description['dataset']}, not {cell.dataset}: give the file of that data set.")
     plain = asdict(settings)
     metadata = {
         "cell": asdict(cell),
@@ -101,6 +106,7 @@ def train(
         parquet.write(history, columns, CELL_HISTORY, metadata | {"missing": description["missing"]})
         print(f"{cell.dataset} is not available: this cell is left out.", flush=True)
         return
+    from ..records.kept import checksum
     from ..training import loop
     from ..training.batches import Images, on_device
     from ..training.device import prepare_device
@@ -109,7 +115,8 @@ def train(
     chosen = Images(**choose(arrays, cell, settings), **plain["dataset"])
     data = on_device(chosen, cell, settings.protocol, settings.seed, device)
     path = Path(checkpoint) if checkpoint else None
-    trained = loop.train(data, cell, settings.protocol, settings.seed, hardware, device, path)
+    origin = repr((checksum(images), plain["dataset"], fingerprint("stages.train_images", *builder_code(cell.model))))
+    trained = loop.train(data, cell, settings.protocol, settings.seed, hardware, device, path, origin)
     metadata |= {name: getattr(trained, name) for name in ("best_evaluation", "diverged", "convolution")}
     parquet.write(history, history_columns(trained), CELL_HISTORY, metadata)
     if path is not None:

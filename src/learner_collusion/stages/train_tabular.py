@@ -49,7 +49,9 @@ def add_arguments(parser) -> None:
     parser.add_argument("--best", help="the tuned points (default: results/tabular/DATASET/best.parquet)")
     parser.add_argument("--history", help="a row per epoch (default: results/tabular/DATASET/history.parquet)")
     parser.add_argument("--predictions", help="default: results/tabular/DATASET/predictions.parquet")
-    parser.add_argument("--processes", type=int, default=2, help="among which the runs are divided (default: 2)")
+    parser.add_argument(
+        "--processes", type=plan.positive, default=2, help="among which the runs are divided (default: 2)"
+    )
     plan.add_settings_arguments(parser)
 
 
@@ -101,12 +103,13 @@ def train(
     tuned = parquet.read(best, BEST)
     points = {row["run"]: row for row in tuned.to_dict("records")}
     runs = range(settings.runs) if only is None else [only]
+    if only is not None and not 0 <= only < settings.runs:
+        raise UserError(f"run is {only}, but the configuration has runs 0 to {settings.runs - 1}: choose one of them.")
     for number in runs:
         if number not in points:
             raise UserError(f"{best} has no run {number}: delete it and run the workflow again to make it anew.")
-    for path in (table, best):
-        if not Path(path).exists():
-            raise UserError(f"{path} does not exist: run the workflow to make it.")
+    if not Path(table).exists():
+        raise UserError(f"{table} does not exist: run the workflow to make it.")
     alike = dataclasses.asdict(dataclasses.replace(settings, runs=0))  # the number of runs changes no run
     identity = {"settings": alike, "inputs": checksum(table, best), "code": fingerprint("stages.train_tabular")}
     kept = Kept(Path(history).parent / "train", identity)

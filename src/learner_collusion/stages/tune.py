@@ -61,7 +61,9 @@ def add_arguments(parser) -> None:
     parser.add_argument("--table", help="the prepared table (default: results/datasets/DATASET.parquet)")
     parser.add_argument("--trials", help="all trials (default: results/tabular/DATASET/trials.parquet)")
     parser.add_argument("--best", help="the best point of each run (default: results/tabular/DATASET/best.parquet)")
-    parser.add_argument("--processes", type=int, default=2, help="among which the runs are divided (default: 2)")
+    parser.add_argument(
+        "--processes", type=plan.positive, default=2, help="among which the runs are divided (default: 2)"
+    )
     plan.add_settings_arguments(parser)
 
 

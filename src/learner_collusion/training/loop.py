@@ -46,11 +46,13 @@ def train(
     hardware: Hardware,
     device: torch.device,
     checkpoint: Path | None = None,
+    origin: str = "",
 ) -> History:
     """Train one cell on `data`, whose tensors are on `device` (see `device.prepare_device`).
 
     With `checkpoint` the state is saved there every `hardware.checkpoint_minutes`; after an interruption, the same call resumes
-    from it and ends with the same numbers, bit for bit on the same machine. Errors: UserError for a damaged checkpoint, or a
+    from it and ends with the same numbers, bit for bit on the same machine. `origin` names whatever else the numbers depend on
+    (data, code): a checkpoint of another origin is not used. Errors: UserError for a damaged checkpoint, or a
     model that does not fit.
     """
     identity = cell.identity(seed)
@@ -59,7 +61,8 @@ def train(
     optimiser = make_optimiser(model, protocol)
     progress = Progress(cell.learners, device)
     parts = {"model": model, "optimiser": optimiser, "progress": progress}
-    belongs = {"cell": asdict(cell), "protocol": asdict(protocol), "seed": seed, "precision": hardware.precision}
+    belongs = {"cell": asdict(cell), "protocol": asdict(protocol), "seed": seed, "origin": origin}
+    belongs["precision"] = hardware.precision
     if checkpoint is not None and checkpoint.exists() and not checkpoints.restore(checkpoint, parts, belongs, device):
         print(f"{checkpoint} belongs to other settings: training starts anew.", flush=True)
     with autocast(hardware, device):

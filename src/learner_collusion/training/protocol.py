@@ -76,6 +76,8 @@ class Cell:
     def __post_init__(self):
         if self.learners < 1:
             raise UserError(f"learners is {self.learners}, but an ensemble needs at least 1.")
+        if self.run < 0:
+            raise UserError(f"run is {self.run}, but runs count from 0.")
         if not 0 <= self.beta <= 1:
             raise UserError(
                 f"beta is {self.beta}, but must lie in [0, 1]: beyond 1 the objective has no lower bound (Theorem 5.1)."
