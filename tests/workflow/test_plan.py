@@ -7,16 +7,20 @@ from workflows import planned, processor_seconds, snakemake
 
 
 def test_the_whole_paper_is_planned_in_seconds_without_torch(tmp_path):
-    # processor time, the best of three: waiting for busy cores or a scheduler that does not answer is not planning
-    runs = [processor_seconds(lambda: snakemake("-n", "--cores", "2", "--directory", tmp_path)) for _ in range(3)]
-    result = runs[0][0]
+    # processor time, beside that of a workflow of one rule: both vary with what else the machine does
+    (tmp_path / "Snakefile").write_text('rule all:\n    output: "x"\n    shell: "touch x"\n')
+    ratios = []
+    for _ in range(3):
+        result, ours = processor_seconds(lambda: snakemake("-n", "--cores", "2", "--directory", tmp_path))
+        _, empty = processor_seconds(lambda: snakemake("-n", "-s", tmp_path / "Snakefile", "--cores", "2"))
+        ratios.append(ours / empty)
     assert result.returncode == 0, result.stderr[-2000:]
     jobs = planned(result)
     assert (jobs["tune_dataset"], jobs["train_tabular"], jobs["evaluate"]) == (4, 4, 4)
     assert (jobs["fetch"], jobs["prepare"]) == (7, 7) and (jobs["figure"], jobs["table"]) == (18, 3)
     assert jobs["train_images"] == 345  # 350 less the 5 that Figures 6 and 18 share
-    assert min(seconds for _, seconds in runs) < 4  # about 2 on an idle machine
-    # a torch and a pandas that cannot be imported by the rules
+    assert min(ratios) < 4  # about 2
+    # a torch that cannot be imported
     (tmp_path / "torch.py").write_text("raise ImportError('the plan imports torch')")
     blocked = snakemake("-n", "--cores", "2", "--directory", tmp_path, PYTHONPATH=str(tmp_path))
     assert blocked.returncode == 0, blocked.stderr[-2000:]
@@ -94,20 +98,10 @@ def test_data_fetches_every_data_set(tmp_path):
 
 def test_every_rule_explains_itself(tmp_path):
     lines = snakemake("--list", "--directory", tmp_path).stdout.splitlines()
-    rules = {line for line in lines if re.fullmatch(r"\w+", line)}
-    assert {
-        "fetch",
-        "prepare",
-        "tune_dataset",
-        "train_tabular",
-        "evaluate",
-        "train_images",
-        "aggregate",
-        "figure",
-    } <= rules
-    for rule in rules:
-        following = lines[lines.index(rule) + 1]
-        assert following.strip().endswith("."), rule
+    found = [re.fullmatch(r"(\w+) \((.*)\)", line) for line in lines if line.strip()]
+    assert found and all(match and match[2].endswith(".") for match in found), lines
+    stages = {"fetch", "prepare", "tune_dataset", "train_tabular", "evaluate", "train_images", "aggregate", "figure"}
+    assert stages <= {match[1] for match in found}
 
 
 @pytest.mark.parametrize(

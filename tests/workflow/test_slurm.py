@@ -12,7 +12,7 @@ def test_on_a_real_slurm(slurm):
     shutil.rmtree(folder, ignore_errors=True)
     result = snakemake("--profile", "slurm", "--directory", folder, "--configfile", "workflow/presets/ci.yaml",
                        "--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "20",
-                       "--", "results/figures/fig2_diversity.pdf", cell, timeout=400)  # fmt: skip
+                       "--", "results/figures/fig2_diversity.pdf", cell, timeout=900)  # fmt: skip
     output = result.stdout + result.stderr
     assert result.returncode == 0, output[-3000:]
     assert (folder / "results/figures/fig2_diversity.pdf").stat().st_size > 0 and (folder / cell).stat().st_size > 0
