@@ -1,12 +1,9 @@
 """Atomic writes: a temporary file in the same folder, fsync, rename."""
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-
-from .errors import UserError
 
 
 @contextlib.contextmanager
@@ -27,17 +24,3 @@ def replacing(path: str | Path) -> Iterator[Path]:
 def write_text(path: str | Path, text: str) -> None:
     with replacing(path) as beside:
         beside.write_text(text, encoding="utf-8")
-
-
-def write_json(path: str | Path, value) -> None:
-    write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
-
-
-def read_json(path: str | Path):
-    """UserError where the file is missing or is not JSON."""
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist: run the workflow to make it.") from None
-    except ValueError:
-        raise UserError(f"{path} is damaged: delete it and run again.") from None

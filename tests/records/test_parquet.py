@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from learner_collusion.errors import UserError
-from learner_collusion.files import replacing, write_json
+from learner_collusion.files import replacing, write_text
 from learner_collusion.records import parquet
 from learner_collusion.records.tabular import RECORDS
 
@@ -51,7 +51,7 @@ def test_damage_is_reported(tmp_path, damage, words):
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path):
-    write_json(tmp_path / "f", 1)
+    write_text(tmp_path / "f", "1\n")
     with pytest.raises(RuntimeError), replacing(tmp_path / "f") as beside:
         beside.write_text("half")
         raise RuntimeError

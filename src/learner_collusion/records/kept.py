@@ -36,9 +36,7 @@ class Kept:
 
     def gather(self, names: list[str], output: str | Path, schema: pa.Schema, metadata: dict) -> None:
         """Write the parts, one after the other, as one table."""
-        tables = [pq.read_table(self.path(name)).replace_schema_metadata() for name in names]
-        arrow = pa.concat_tables(tables)
-        parquet.write(output, dict(zip(arrow.column_names, arrow.columns, strict=True)), schema, metadata)
+        parquet.join([pq.read_table(self.path(name)) for name in names], output, schema, metadata)
 
     def clear(self) -> None:
         """Remove the folder: the job's output holds all of it."""

@@ -42,6 +42,11 @@ def concatenate(paths: list[str] | list[Path], output: str | Path, schema: pa.Sc
     """One table from several of the same schema; their metadata side by side under the names of their files."""
     tables = [_read(path, schema) for path in paths]
     metadata = {Path(path).stem: _metadata(table.schema) for path, table in zip(paths, tables, strict=True)}
+    join(tables, output, schema, metadata)
+
+
+def join(tables: list[pa.Table], output: str | Path, schema: pa.Schema, metadata: dict) -> None:
+    """Write tables of one schema, one after the other, as one; their metadata give way to `metadata`."""
     arrow = pa.concat_tables([table.replace_schema_metadata() for table in tables])
     write(output, dict(zip(arrow.column_names, arrow.columns, strict=True)), schema, metadata)
 

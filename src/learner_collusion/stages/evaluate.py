@@ -89,14 +89,14 @@ def _metrics_of_run(task: tuple):
     import torch
 
     from ..diagnostics import codependence_curve
-    from ..seeds import generator
+    from ..seeds import torch_seed
 
     torch.set_num_threads(1)
     dataset, run, predictions, settings = task
     betas, values, targets = read_run(predictions, run)
     y = torch.from_numpy(targets.astype(np.float64))
     f = torch.from_numpy(values.astype(np.float64))
-    draws = torch.Generator().manual_seed(int(generator(settings.seed, dataset, run, "dropped").integers(2**62)))
+    draws = torch.Generator().manual_seed(torch_seed(settings.seed, dataset, run, "dropped"))
     cod = settings.codependence
     # one draw serves all betas: paired, and in float32, which halves the time of the only loop that takes any
     increases = codependence_curve(f.float(), y.float(), tuple(cod.drop_rates), cod.draws, cod.per, draws)

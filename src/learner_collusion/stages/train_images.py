@@ -106,7 +106,6 @@ def train(
         parquet.write(history, columns, CELL_HISTORY, metadata | {"missing": description["missing"]})
         print(f"{cell.dataset} is not available: this cell is left out.", flush=True)
         return
-    from ..records.kept import checksum
     from ..training import loop
     from ..training.batches import Images, on_device
     from ..training.device import prepare_device
@@ -115,7 +114,9 @@ def train(
     chosen = Images(**choose(arrays, cell, settings), **plain["dataset"])
     data = on_device(chosen, cell, settings.protocol, settings.seed, device)
     path = Path(checkpoint) if checkpoint else None
-    origin = repr((checksum(images), plain["dataset"], fingerprint("stages.train_images", *builder_code(cell.model))))
+    origin = repr(
+        (description.get("content"), plain["dataset"], fingerprint("stages.train_images", *builder_code(cell.model)))
+    )
     trained = loop.train(data, cell, settings.protocol, settings.seed, hardware, device, path, origin)
     metadata |= {name: getattr(trained, name) for name in ("best_evaluation", "diverged", "convolution")}
     parquet.write(history, history_columns(trained), CELL_HISTORY, metadata)
