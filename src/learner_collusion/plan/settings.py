@@ -210,6 +210,14 @@ def convert(mapping: dict, kind: type[T]) -> T:
         ) from None
 
 
+def parquet_beside(markdown: str, given: str | None) -> str:
+    """Where the Parquet form of a Markdown file goes, unless a path is given. UserError where both would be one file."""
+    parquet = given or str(Path(markdown).with_suffix(".parquet"))
+    if Path(parquet) == Path(markdown):
+        raise UserError(f"{markdown} cannot be both Markdown and Parquet: give --output a name that ends in .md.")
+    return parquet
+
+
 def results(path: str) -> str:
     """A default path of a stage's input or output, below the current folder."""
     return str(Path("results", path))

@@ -47,9 +47,7 @@ def run(options) -> None:
     """Judge one part, or put all parts together; print how many claims hold."""
     part = options.part
     output = options.output or plan.results("claims.md" if part == "all" else f"claims/{part}.md")
-    parquet = options.parquet or str(Path(output).with_suffix(".parquet"))
-    if Path(parquet) == Path(output):
-        raise UserError(f"{output} cannot be both Markdown and Parquet: give --output a name that ends in .md.")
+    parquet = plan.parquet_beside(output, options.parquet)
     if part == "all":
         found = (Path(plan.results(f"claims/{name}.parquet")) for name in PARTS)
         combine(options.records or [str(path) for path in found if path.exists()], output, parquet)

@@ -5,9 +5,7 @@ Example: learner-collusion table --config config.yaml --table table2_losses
 
 import importlib
 from dataclasses import dataclass
-from pathlib import Path
 
-from ..errors import UserError
 from ..plan import settings as plan
 from ..publishing.registry import TABLES
 
@@ -39,9 +37,7 @@ def run(options) -> None:
     """Write one table."""
     settings = plan.convert(plan.from_options(options, "table", part=options.table), Settings)
     output = options.output or plan.results(f"tables/{options.table}.md")
-    parquet = options.parquet or str(Path(output).with_suffix(".parquet"))
-    if Path(parquet) == Path(output):
-        raise UserError(f"{output} cannot be both Markdown and Parquet: give --output a name that ends in .md.")
+    parquet = plan.parquet_beside(output, options.parquet)
     make(options.table, settings, output, parquet)
 
 
