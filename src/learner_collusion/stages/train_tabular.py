@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..plan import settings as plan
 from ..plan.provenance import fingerprint
-from ..training.settings import Preprocessing, Shares, Stopping
+from ..training.settings import Preprocessing, Shares, Stopping, chosen_runs
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,7 @@ def train(
         print("The native engine was not built; PyTorch trains, about fifty times slower.", flush=True)
     tuned = parquet.read(best, BEST)
     points = {row["run"]: row for row in tuned.to_dict("records")}
-    runs = range(settings.runs) if only is None else [only]
-    if only is not None and not 0 <= only < settings.runs:
-        raise UserError(f"run is {only}, but the configuration has runs 0 to {settings.runs - 1}: choose one of them.")
+    runs = chosen_runs(settings.runs, only)
     for number in runs:
         if number not in points:
             raise UserError(f"{best} has no run {number}: delete it and run the workflow again to make it anew.")

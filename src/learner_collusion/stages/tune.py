@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..plan import settings as plan
 from ..plan.provenance import fingerprint
-from ..training.settings import Preprocessing, Shares, Stopping
+from ..training.settings import Preprocessing, Shares, Stopping, chosen_runs
 
 DIVERGED = 10.0  # objective value of a trial that diverged in its first epoch: ten times the variance of the target
 
@@ -87,11 +87,9 @@ def tune(
     """
     if not Path(table).exists():
         raise UserError(f"{table} does not exist: run the workflow, or `learner-collusion prepare`, to make it.")
-    if only is not None and not 0 <= only < settings.runs:
-        raise UserError(f"run is {only}, but the configuration has runs 0 to {settings.runs - 1}: choose one of them.")
+    runs = chosen_runs(settings.runs, only)
     from ..training.processes import in_processes, prepare_processes
 
-    runs = range(settings.runs) if only is None else [only]
     processes = processes if settings.device == "cpu" else 1
     if len(runs) > 1:
         prepare_processes(processes, [f"learner_collusion.{name}" for name in ("training.tuning", "training.runs")])

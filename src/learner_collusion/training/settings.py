@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ..errors import UserError
+
 
 @dataclass(frozen=True)
 class Shares:
@@ -25,3 +27,10 @@ class Stopping:
     max_epochs: int
     patience: int
     refit_on_train_and_validation: bool
+
+
+def chosen_runs(runs: int, only: int | None) -> list[int]:
+    """All runs from 0, or the one that is asked for. UserError where it is none of them."""
+    if only is not None and not 0 <= only < runs:
+        raise UserError(f"run is {only}, but the configuration has runs 0 to {runs - 1}: choose one of them.")
+    return list(range(runs)) if only is None else [only]
