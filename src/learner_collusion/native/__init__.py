@@ -11,6 +11,8 @@ import importlib.machinery
 import os
 from pathlib import Path
 
+import numpy as np
+
 _INSTRUCTION_SETS = {"auto": 0, "portable": 1, "avx2": 2, "avx512": 3}
 
 
@@ -38,3 +40,15 @@ def wanted() -> int:
     if name not in _INSTRUCTION_SETS:
         raise ValueError(f"LEARNER_COLLUSION_ISA is {name!r}: set it to one of {', '.join(_INSTRUCTION_SETS)}.")
     return _INSTRUCTION_SETS[name]
+
+
+def permutations(rows: int, epochs: int, generator: np.random.Generator) -> np.ndarray:
+    """(epochs, rows) int32: random orders of the rows, the same as those of `Generator.permuted`, ten times faster."""
+    out = np.empty((epochs, rows), np.int32)
+    source = generator.bit_generator
+    with source.lock:
+        draws = source.ctypes
+        next_uint32 = ctypes.cast(draws.next_uint32, ctypes.c_void_p)
+        sizes = (ctypes.c_int64(epochs), ctypes.c_int64(rows))
+        compiled().collusion_permute(ctypes.c_void_p(draws.state_address), next_uint32, *sizes, out.ctypes)
+    return out

@@ -35,6 +35,8 @@ class Optimiser:
             acq_optimizer_kwargs={"n_points": acquisition_points},
             random_state=int(random.integers(2**31)),
         )
+        for dimension in self.optimizer.space.dimensions:
+            dimension.transformer = _OneHot(dimension.transformer, list(dimension.categories))
         # the same process with the same parameters, quicker to evaluate
         self.optimizer.base_estimator_ = CategoricalProcess(**self.optimizer.base_estimator_.get_params(deep=False))
 
@@ -95,3 +97,17 @@ class CategoricalProcess(GaussianProcessRegressor):
         inner -= inverse[..., np.newaxis]
         slopes = 0.5 * np.einsum("ijl,jik->kl", inner, gradient)
         return likelihood[0], slopes[:, 0]
+
+
+class _OneHot:
+    """The encoding of a category as scikit-optimize makes it, looked up: its checks take a sixth of the time of a tuning."""
+
+    def __init__(self, encoder, categories: list):
+        self.encoder = encoder
+        self.rows = dict(zip(categories, encoder.transform(categories), strict=True))
+
+    def transform(self, values: list) -> np.ndarray:
+        return np.array([self.rows[value] for value in values])
+
+    def __getattr__(self, name):
+        return getattr(self.encoder, name)
