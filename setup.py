@@ -21,7 +21,7 @@ if platform.machine() in ("x86_64", "AMD64"):
     KERNELS["avx2"] = ["-mavx2", "-mfma"]
     # GCC 12 warns of what its own header for AVX-512 leaves undefined on purpose
     KERNELS["avx512"] = ["-mavx512f", "-mavx512vl", "-mavx512dq", "-mfma", "-Wno-maybe-uninitialized"]
-SOURCES = {f"{NATIVE}/machine.cpp": [], f"{NATIVE}/permutations.cpp": []}
+SOURCES = {f"{NATIVE}/machine.cpp": [], f"{NATIVE}/engine/permutations.cpp": []}
 SOURCES[f"{NATIVE}/process/process.cpp"] = ["-ffp-contract=off"]
 for part in ("engine", "convolution"):
     SOURCES[f"{NATIVE}/{part}/{part}.cpp"] = []

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from learner_collusion import native
+from learner_collusion.native import engine
 
 pytestmark = pytest.mark.skipif(native.compiled() is None, reason="the native library was not built: no C++ compiler")
 
@@ -15,5 +16,5 @@ pytestmark = pytest.mark.skipif(native.compiled() is None, reason="the native li
 def test_they_are_those_of_numpy_and_leave_the_generator_where_numpy_does(seed, rows, epochs, kind):
     ours, theirs = (np.random.Generator(getattr(np.random, kind)(seed)) for _ in range(2))
     expected = theirs.permuted(np.tile(np.arange(rows, dtype=np.int32), (epochs, 1)), axis=1)
-    np.testing.assert_array_equal(native.permutations(rows, epochs, ours), expected)
+    np.testing.assert_array_equal(engine.permutations(rows, epochs, ours), expected)
     assert ours.integers(2**60) == theirs.integers(2**60)

@@ -1,7 +1,7 @@
 """The native library, one shared object that `pip install` compiles if it can, called through ctypes.
 
-Two parts, each with its Python binding beside its C++: `native.engine` trains sweeps of MLPs, `native.convolution` is a
-layer for CNNs. ctypes releases the GIL while the library runs. For tests and measurements: set LEARNER_COLLUSION_ISA to
+Three parts, each with its Python binding beside its C++: `native.engine` trains sweeps of MLPs, `native.process` is the
+Gaussian process of their tuning, `native.convolution` is a layer for CNNs. ctypes releases the GIL while the library runs. For tests and measurements: set LEARNER_COLLUSION_ISA to
 portable or avx2 to use less than the machine offers, LEARNER_COLLUSION_NATIVE to the path of another build.
 """
 
@@ -10,8 +10,6 @@ import functools
 import importlib.machinery
 import os
 from pathlib import Path
-
-import numpy as np
 
 _INSTRUCTION_SETS = {"auto": 0, "portable": 1, "avx2": 2, "avx512": 3}
 
@@ -40,15 +38,3 @@ def wanted() -> int:
     if name not in _INSTRUCTION_SETS:
         raise ValueError(f"LEARNER_COLLUSION_ISA is {name!r}: set it to one of {', '.join(_INSTRUCTION_SETS)}.")
     return _INSTRUCTION_SETS[name]
-
-
-def permutations(rows: int, epochs: int, generator: np.random.Generator) -> np.ndarray:
-    """(epochs, rows) int32: random orders of the rows, the same as those of `Generator.permuted`, ten times faster."""
-    out = np.empty((epochs, rows), np.int32)
-    source = generator.bit_generator
-    with source.lock:
-        draws = source.ctypes
-        next_uint32 = ctypes.cast(draws.next_uint32, ctypes.c_void_p)
-        sizes = (ctypes.c_int64(epochs), ctypes.c_int64(rows))
-        compiled().collusion_permute(ctypes.c_void_p(draws.state_address), next_uint32, *sizes, out.ctypes)
-    return out

@@ -56,7 +56,7 @@ class Trained:
 def batch_permutations(rows: int, epochs: int, generator: np.random.Generator) -> np.ndarray:
     """(epochs, rows) int32: the random order in which each epoch takes the rows, the same for every beta."""
     if native.compiled() is not None:
-        return native.permutations(rows, epochs, generator)
+        return native_engine.permutations(rows, epochs, generator)
     permutations = np.tile(np.arange(rows, dtype=np.int32), (epochs, 1))
     return generator.permuted(permutations, axis=1, out=permutations)
 

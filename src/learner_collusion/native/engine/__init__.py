@@ -131,3 +131,15 @@ def gradient(
         ctypes.byref(network), *pointers[:3], ctypes.c_long(len(x)), real(beta), pointers[3], ctypes.c_int(wanted())
     )
     return out
+
+
+def permutations(rows: int, epochs: int, generator: np.random.Generator) -> np.ndarray:
+    """(epochs, rows) int32: random orders of the rows, the same as those of `Generator.permuted`, ten times faster."""
+    out = np.empty((epochs, rows), np.int32)
+    source = generator.bit_generator
+    with source.lock:
+        draws = source.ctypes
+        next_uint32 = ctypes.cast(draws.next_uint32, ctypes.c_void_p)
+        sizes = (ctypes.c_int64(epochs), ctypes.c_int64(rows))
+        compiled().collusion_permute(ctypes.c_void_p(draws.state_address), next_uint32, *sizes, out.ctypes)
+    return out
