@@ -63,7 +63,7 @@ def evaluate(dataset: str, predictions: str, history: str, settings: Settings, o
     """
     from ..training.processes import in_processes, prepare_processes
 
-    prepare_processes(processes, ["torch", "learner_collusion.records.parquet", "learner_collusion.diagnostics"])
+    prepare_processes(processes, ["learner_collusion.records.parquet", "learner_collusion.measures"])
     import pandas as pd
 
     from ..records import parquet
@@ -77,52 +77,35 @@ def evaluate(dataset: str, predictions: str, history: str, settings: Settings, o
     metadata = {
         "training": parquet.read_metadata(history),
         "settings": asdict(settings),
-        "provenance": parquet.provenance("torch"),
+        "provenance": parquet.provenance(),
     }
     parquet.write(output, rows.assign(experiment="tabular", dataset=dataset)[RECORDS.names], RECORDS, metadata)
 
 
 def _metrics_of_run(task: tuple):
     """The metrics of one run's predictions at every beta: a frame of run, beta, metric and value."""
-    import numpy as np
     import pandas as pd
-    import torch
 
-    from ..diagnostics import codependence_curve
-    from ..seeds import torch_seed
+    from ..measures import codependence, measure
+    from ..seeds import generator
 
-    torch.set_num_threads(1)
     dataset, run, predictions, settings = task
     betas, values, targets = read_run(predictions, run)
-    y = torch.from_numpy(targets.astype(np.float64))
-    f = torch.from_numpy(values.astype(np.float64))
-    draws = torch.Generator().manual_seed(torch_seed(settings.seed, dataset, run, "dropped"))
-    cod = settings.codependence
-    # one draw serves all betas: paired, and in float32, which halves the time of the only loop that takes any
-    increases = codependence_curve(f.float(), y.float(), tuple(cod.drop_rates), cod.draws, cod.per, draws)
+    cod, draws = settings.codependence, generator(settings.seed, dataset, run, "dropped")
+    # one draw serves all betas: they are paired
+    increases = codependence(values, targets, cod.drop_rates, cod.draws, cod.per, draws)
     rows = []
-    for i, beta in enumerate(betas):
-        metrics = _metrics(f[i], y, f"{dataset}, run {run}, beta {beta:g}")
-        metrics |= {f"increase_{rate:g}": float(increases[i, d]) for d, rate in enumerate(cod.drop_rates)}
-        metrics["learners"] = float(f.shape[2])
+    for beta, f, increase in zip(betas, values, increases, strict=True):
+        found = measure(f, targets)
+        if abs(found.err_bar - found.err - found.div) > 1e-9 * max(1.0, found.err_bar):
+            raise UserError(
+                f"DIV is not ERR-bar - ERR in {dataset}, run {run}, beta {beta:g}: the predictions are damaged; delete them "
+                "and run again."
+            )
+        metrics = found._asdict() | {f"increase_{r:g}": float(i) for r, i in zip(cod.drop_rates, increase, strict=True)}
         rows += [(run, float(beta), metric, value) for metric, value in metrics.items()]
+        rows.append((run, float(beta), "learners", float(f.shape[1])))
     return pd.DataFrame(rows, columns=["run", "beta", "metric", "value"])
-
-
-def _metrics(f, y, where: str) -> dict[str, float]:
-    from ..decomposition import decompose
-    from ..diagnostics import bias_share, debias
-
-    parts = decompose(f, y)
-    if abs(float(parts.err_bar - parts.err - parts.div)) > 1e-9 * max(1.0, float(parts.err_bar)):
-        raise UserError(f"DIV is not ERR-bar - ERR in {where}: the predictions are damaged; delete them and run again.")
-    return {
-        "err": float(parts.err),
-        "err_bar": float(parts.err_bar),
-        "div": float(parts.div),
-        "div_debiased": float(decompose(debias(f), y).div),
-        "bias_share": bias_share(f),
-    }
 
 
 def _training(histories):
