@@ -125,6 +125,6 @@ def test_comments_docstrings_and_the_command_line_make_nothing_stale(package, fi
 
 def test_what_is_reached():
     """Through names, attributes of modules, imports inside functions, and imported names of imported names."""
-    reached = provenance._piece("stages.evaluate", "_metrics")[1]
-    assert ("decomposition", "decompose") in reached and ("diagnostics", "debias") in reached
+    reached = provenance._piece("stages.evaluate", "_metrics_of_run")[1]
+    assert ("measures", "measure") in reached and ("seeds", "generator") in reached
     assert ("records.parquet", "write") in provenance._piece("stages.evaluate", "evaluate")[1]

@@ -15,6 +15,7 @@ rule fetch:
     benchmark:
         "results/benchmarks/fetch/{dataset}/{file}.tsv"
     localrule: True  # compute nodes often see no network
+    priority: 10  # all data before any training: what is missing is told at once, and the largest table is tuned first
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -43,6 +44,7 @@ rule prepare:
         "results/logs/prepare/{dataset}.{kind}.log",
     benchmark:
         "results/benchmarks/prepare/{dataset}.{kind}.tsv"
+    priority: 10
     conda:
         "../../envs/environment.yaml"
     resources:
