@@ -14,8 +14,8 @@ rule fetch:
         "results/logs/fetch/{dataset}/{file}.log",
     benchmark:
         "results/benchmarks/fetch/{dataset}/{file}.tsv"
-    localrule: True  # compute nodes often see no network
     priority: 10  # all data before any training: what is missing is told at once, and the largest table is tuned first
+    localrule: True  # compute nodes often see no network
     conda:
         "../../envs/environment.yaml"
     resources:
