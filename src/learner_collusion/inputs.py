@@ -23,7 +23,7 @@ Loss = str | Callable[[Tensor, Tensor], Tensor]
 Array = Tensor | ArrayLike
 
 # Probabilities that were rounded, or computed in half precision, add up to 1 no better than this.
-_SUM_TOLERANCE = 0.01
+_SUM_TOLERANCE = 0.05
 
 
 class Inputs(NamedTuple):
@@ -121,7 +121,7 @@ def as_tensor(values: Array, name: str) -> Tensor:
         raise TypeError(f"{name} hold values that are no numbers, or are missing (type {array.dtype}).{hint}")
     kind = np.dtype(np.int64) if array.dtype.kind == "u" else array.dtype.newbyteorder("=")
     kind = np.dtype(np.float64) if kind.itemsize > 8 else kind
-    array = np.ascontiguousarray(array, kind)
+    array = array.astype(kind, order="C", copy=False)
     return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
@@ -206,7 +206,7 @@ def check_finite(predictions: Tensor, targets: Tensor | None = None, masks: bool
 def check_scores(predictions: Tensor, inputs: str | None, what: str) -> None:
     """ValueError where `inputs` says probabilities and they are none, or says nothing and the scores look like some.
 
-    They do if none is negative and each row adds up to 1 within 0.01. Rows of equal values pass: softmax changes nothing.
+    They do if none is negative and each row adds up to 1 within 0.05. Rows of equal values pass: softmax changes nothing.
     Scores of a few examples may look so by chance: say inputs='scores' then.
     """
     if inputs == "scores":
@@ -273,6 +273,8 @@ def call(loss: Callable, outputs: Tensor, targets: Tensor) -> Tensor:
 
 def check_index(predictions: Array, targets: Array) -> None:
     """ValueError where two pandas objects hold the same rows in another order: rows are matched by position."""
+    if isinstance(predictions, Tensor) or isinstance(targets, Tensor):
+        return
     ours, theirs = getattr(predictions, "index", None), getattr(targets, "index", None)
     if not (hasattr(ours, "equals") and hasattr(theirs, "equals")) or ours.equals(theirs):
         return
@@ -319,7 +321,10 @@ def _as_targets(targets, predictions: Tensor, loss: Loss, ignore_index: int | No
         return targets.to(predictions.dtype), None
     if targets.ndim == 1:
         if targets.is_floating_point():
-            raise TypeError(f"class labels must be integers, but targets are {kind}: convert them, targets.long().")
+            raise TypeError(
+                f"class labels must be integers, but targets are {kind}: leave out rows without a label, then convert "
+                "them, targets.long()."
+            )
         return _without_ignored(targets.long(), ignore_index)
     if loss == "zero_one" or targets.shape != (batch, outputs):
         soft = "" if loss == "zero_one" else f" or probabilities ({batch}, {outputs})"
