@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from learner_collusion import AugmentedLoss, decompose
@@ -28,6 +28,7 @@ def test_both_forms_of_equation_2(seed, beta, case):
     torch.testing.assert_close(found, parts.err_bar - beta * parts.div)
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 2**31), st.floats(0, 1), st.sampled_from(CASES))
 def test_gradient_by_finite_differences(seed, beta, case):
     f, y, weights = make(seed, case[0])
@@ -77,6 +78,7 @@ def test_weights_of_each_example_against_the_formula(seed, beta, case):
     torch.testing.assert_close(found, parts.err_bar - beta * parts.div)
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 2**31), st.floats(0, 1), st.sampled_from(CASES))
 def test_gradient_with_weights_of_each_example(seed, beta, case):
     f, y, _ = make(seed, case[0])
