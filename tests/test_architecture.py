@@ -10,7 +10,8 @@ PACKAGE = ROOT / "src/learner_collusion"
 # From the ground up; docs/architecture.md has the same list.
 ROOMS = [
     {"errors", "files", "seeds"},
-    {"gat", "decomposition", "objective", "diagnostics", "theory", "measures"},
+    {"inputs"},
+    {"gat", "decomposition", "objective", "diagnostics", "theory", "metric", "measures"},
     *(
         {name}
         for name in ("records", "native", "data", "models", "training", "claims", "figures", "publishing", "plan")

@@ -133,21 +133,122 @@ def test_other_losses_are_finite_for_large_scores(loss):
     assert torch.isfinite(f.grad).all()
 
 
+# Masked classes
+
+
+@pytest.mark.parametrize("hard", [True, False], ids=["labels", "distributions"])
+@pytest.mark.parametrize("averaging", ["probability", "score"])
+def test_masked_classes_as_in_pytorch(averaging, hard, random):
+    """Scores of -inf: finite values and gradients, the same as without these classes."""
+    f = torch.tensor(random.normal(size=(20, 3, 5)))
+    f[..., [1, 4]] = -torch.inf
+    labels = torch.tensor(random.choice([0, 2, 3], 20))
+    y = labels if hard else torch.nn.functional.one_hot(labels, 5).double() * 0.8 + torch.tensor([0.1, 0, 0, 0.1, 0])
+    full, cut = (x.clone().requires_grad_() for x in (f, f[..., [0, 2, 3]]))
+    kept = torch.tensor([0, -1, 1, 2, -1])[labels] if hard else y[:, [0, 2, 3]]
+    found, expected = (
+        decompose(x, t, "cross_entropy", averaging, torch.tensor([0.5, 0.3, 0.2]), "none")
+        for x, t in ((full, y), (cut, kept))
+    )
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
+    sum(part.sum() for part in found).backward()
+    sum(part.sum() for part in expected).backward()
+    torch.testing.assert_close(full.grad[..., [0, 2, 3]], cut.grad)
+    assert (full.grad[..., [1, 4]] == 0).all()
+    alone = decompose(f[:, :1], labels, "cross_entropy", averaging)
+    torch.testing.assert_close(alone.err, torch.nn.functional.cross_entropy(f[:, 0], labels))
+
+
+@pytest.mark.parametrize("case", [("brier", "probability"), ("brier", "score"), ("zero_one", "output")], ids=str)
+def test_other_losses_take_masked_classes(case, random):
+    f = torch.tensor(random.normal(size=(20, 3, 5)))
+    f[..., [3, 4]] = -torch.inf
+    y = torch.tensor(random.integers(0, 3, 20))
+    for one, other in zip(decompose(f, y, *case), decompose(f[..., :3], y, *case), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_a_class_that_one_learner_masks():
+    """Hand-made: the averaged probability has half of the other's, the averaged score none."""
+    f = torch.tensor([[[0.0, 0.0], [0.0, -torch.inf]]], dtype=torch.float64, requires_grad=True)
+    by_probability = decompose(f, torch.tensor([0]), "cross_entropy", "probability")
+    by_score = decompose(f, torch.tensor([0]), "cross_entropy", "score")
+    assert by_probability.err.item() == pytest.approx(-np.log(0.75))
+    assert by_score.err.item() == 0 and by_score.div.item() == pytest.approx(np.log(2) / 2)
+    (sum(by_probability) + sum(by_score)).backward()
+    assert torch.isfinite(f.grad).all()
+
+
+# What counts
+
+
+@given(SHAPES, st.sampled_from(["cross_entropy", "brier", "zero_one", "squared_error", "exponential"]))
+def test_a_learner_of_weight_0_does_not_count(shape, loss):
+    """Whatever it predicts: its loss overflows here, and 0 * inf would be NaN."""
+    f, _, classes, w, _ = draw(shape)
+    f, y = (f[..., 0], 2.0 * (classes > 0) - 1) if loss in ("squared_error", "exponential") else (f, classes)
+    wild = np.concatenate([f, np.full_like(f[:, :1], -1e300)], 1)
+    if f.ndim == 3:
+        wild[:, -1, 0] = 1e300
+    found = decompose(wild, y, loss, weights=np.append(w, 0))
+    np.testing.assert_allclose(found, decompose(f, y, loss, weights=w), rtol=1e-9, atol=1e-12)
+
+
+@given(SHAPES, st.booleans())
+def test_weights_of_classes_and_examples_as_documented(shape, by_class):
+    f, _, classes, _, random = draw(shape)
+    f, y = torch.tensor(f), torch.tensor(classes)
+    of_class = torch.tensor(random.uniform(0.1, 2, f.shape[2]))
+    weights = of_class[y] if by_class else torch.tensor(random.uniform(0.1, 2, len(y)))
+    parts = decompose(f[:, :1], y, "cross_entropy", reduction="none")
+    found = (parts.err * weights).sum() / weights.sum()
+    if by_class:
+        torch.testing.assert_close(found, torch.nn.functional.cross_entropy(f[:, 0], y, of_class))
+    whole = decompose(f, y, "cross_entropy", reduction="none")  # a weighted sum keeps the identity
+    assert float((weights * (whole.err_bar - whole.err - whole.div)).sum()) == pytest.approx(0, abs=1e-9)
+
+
+def test_label_smoothing_as_documented(random):
+    f, y = torch.tensor(random.normal(size=(9, 1, 4))), torch.tensor(random.integers(0, 4, 9))
+    smooth = 0.9 * torch.nn.functional.one_hot(y, 4) + 0.1 / 4
+    expected = torch.nn.functional.cross_entropy(f[:, 0], y, label_smoothing=0.1)
+    torch.testing.assert_close(decompose(f, smooth, "cross_entropy").err, expected)
+
+
+@given(SHAPES)
+def test_sum_is_mean_times_batch(shape):
+    f, _, classes, w, _ = draw(shape)
+    total, mean = (decompose(f, classes, "cross_entropy", weights=w, reduction=r) for r in ("sum", "mean"))
+    np.testing.assert_allclose(total, np.array(mean) * len(f), rtol=1e-12, atol=1e-15)
+
+
+@given(SHAPES, st.sampled_from(["cross_entropy", "brier"]), st.sampled_from(["probability", "score"]))
+def test_a_constant_added_to_all_classes_changes_nothing(shape, loss, averaging):
+    f, _, classes, w, random = draw(shape)
+    shifted = f + 5 * random.normal(size=(len(f), f.shape[1], 1))
+    found = decompose(shifted, classes, loss, averaging, w)
+    np.testing.assert_allclose(found, decompose(f, classes, loss, averaging, w), rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"loss": "mse"}, "choose one of"),
-        ({"averaging": "mean"}, "choose one of"),
-        ({"averaging": "score"}, "has no meaning for squared_error"),
         ({"weights": torch.tensor([0.5, 0.6])}, "add up to 1"),
+        ({"weights": torch.tensor([1.5, -0.5])}, "must not be negative"),
+        ({"weights": [float("nan"), 1.0]}, "add up to 1"),
         ({"weights": torch.tensor([1.0])}, "one entry per learner"),
-        ({"reduction": "sum"}, "'mean' or 'none'"),
-        ({"targets": torch.zeros(3)}, "one row an example"),
-        ({"loss": "cross_entropy"}, "scores for each class"),
-        ({"loss": "logistic"}, "-1 or \\+1"),
+        ({"reduction": "max"}, "'mean', 'sum' or 'none'"),
     ],
 )
 def test_mistakes_are_told_in_one_sentence(change, words):
-    arguments = {"predictions": torch.zeros(2, 2), "targets": torch.zeros(2)} | change
+    """Those of predictions and targets: test_inputs.py."""
     with pytest.raises(ValueError, match=words):
-        decompose(**arguments)
+        decompose(torch.zeros(2, 2), torch.zeros(2), **change)
+
+
+def test_nothing_is_read_without_check():
+    """As in torch.func.vmap, which refuses to read."""
+    f, y = torch.randn(5, 3, 2), torch.arange(5) % 2
+    found = torch.func.vmap(lambda a, b: decompose(a[None], b[None], "cross_entropy", check=False).div)(f, y)
+    torch.testing.assert_close(found, decompose(f, y, "cross_entropy", reduction="none").div)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from learner_collusion import AugmentedLoss, decompose
@@ -28,6 +28,7 @@ def test_both_forms_of_equation_2(seed, beta, case):
     torch.testing.assert_close(found, parts.err_bar - beta * parts.div)
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 2**31), st.floats(0, 1), st.sampled_from(CASES))
 def test_gradient_by_finite_differences(seed, beta, case):
     f, y, weights = make(seed, case[0])
@@ -77,6 +78,7 @@ def test_weights_of_each_example_against_the_formula(seed, beta, case):
     torch.testing.assert_close(found, parts.err_bar - beta * parts.div)
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 2**31), st.floats(0, 1), st.sampled_from(CASES))
 def test_gradient_with_weights_of_each_example(seed, beta, case):
     f, y, _ = make(seed, case[0])
@@ -128,9 +130,142 @@ def test_weights_that_are_not_convex_are_refused(weights, words):
         AugmentedLoss(0.5)(f, y, weights)
 
 
-def test_an_unknown_reduction_is_refused():
-    with pytest.raises(ValueError, match="'mean' or 'none'"):
-        AugmentedLoss(0.5, reduction="sum")
+def test_sum():
+    f, y, _ = make(0, "squared_error")
+    torch.testing.assert_close(AugmentedLoss(0.5, reduction="sum")(f, y), 6 * AugmentedLoss(0.5)(f, y))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"reduction": "max"}, "'mean', 'sum' or 'none'"),
+        ({"loss": "mse"}, "choose one of"),
+        ({"loss": "cross_entropy", "averaging": "mean"}, "choose one of"),
+        ({"averaging": "score"}, "no meaning for squared_error"),
+        ({"inputs": "logits"}, "'scores' or 'probabilities'"),
+        ({"ignore_index": -100}, "class labels"),
+        ({"weights": [0.5, 0.6]}, "add up to 1"),
+        ({"weights": [0.5, float("nan")]}, "add up to 1"),
+        ({"weights": torch.full((2, 2), 0.5)}, r"weights must be \(learners,\)"),
+        ({"check": "sometimes"}, "choose one of first"),
+    ],
+)
+def test_what_does_not_fit_is_refused_when_the_loss_is_made(options, words):
+    with pytest.raises(ValueError, match=words):
+        AugmentedLoss(0.5, **options)
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array, torch.tensor, lambda w: torch.tensor(w).bfloat16()])
+def test_weights_of_any_kind(kind):
+    f, y, _ = make(0, "squared_error")
+    weights = [0.5, 0.25, 0.125, 0.125]  # exact in bfloat16
+    expected = AugmentedLoss(0.5, weights=torch.tensor(weights).double())(f, y)
+    assert torch.equal(AugmentedLoss(0.5, weights=kind(weights))(f, y), expected)
+    assert torch.equal(AugmentedLoss(0.5)(f, y, kind(weights)), expected)
+
+
+def test_at_1_the_learners_may_overflow():
+    """exp(-m) for margins that cancel: the ensemble's loss is 1, one learner's infinite."""
+    f = torch.tensor([[800.0, -800.0]], dtype=torch.float64, requires_grad=True)
+    value = AugmentedLoss(1, "exponential")(f, torch.ones(1))
+    value.backward()
+    assert value.item() == 1 and torch.isfinite(f.grad).all()
+
+
+def test_at_0_the_ensemble_may_overflow():
+    f = torch.tensor([[1.0, 2.0]], dtype=torch.float64, requires_grad=True)
+    value = AugmentedLoss(0, lambda outputs, _: torch.where(outputs[:, 0] == 1.5, torch.inf, outputs[:, 0]))(
+        f, torch.ones(1)
+    )
+    value.backward()
+    assert value.item() == 1.5 and (f.grad == 0.5).all()
+
+
+# When values are read
+
+
+@pytest.mark.parametrize("check", ["first", "always", "never"])
+def test_check(check):
+    """Whether bad weights are refused in the first and in the second batch."""
+    f, y, weights = make(0, "squared_error")
+    loss = AugmentedLoss(0.5, check=check)
+
+    def refused(weights):
+        try:
+            loss(f, y, weights)
+        except ValueError:
+            return True
+        return False
+
+    assert refused(2 * weights) == (check != "never")
+    assert not refused(weights)
+    assert refused(2 * weights) == (check == "always")
+
+
+@pytest.mark.parametrize("reading", ["first", "never"])
+def test_later_batches_are_not_read(reading, monkeypatch):
+    """No value is taken out of a tensor: a GPU need not wait."""
+    random = torch.Generator().manual_seed(0)
+    f, y = torch.randn(6, 4, 3, generator=random), torch.tensor([0, 1, 2, 0, 1, 2])
+    for loss in ("cross_entropy", "brier", "zero_one", "squared_error", "logistic", "exponential"):
+        module = AugmentedLoss(0.5, loss, weights=[0.25] * 4, check=reading, reduction="none")
+        g = f if loss in ("cross_entropy", "brier", "zero_one") else f[..., 0]
+        t = y if g.ndim == 3 else torch.ones(6)
+        module(g, t)
+
+        def read(*_):
+            raise AssertionError("a value was read")
+
+        with monkeypatch.context() as patch:
+            for name in ("__bool__", "item", "__float__", "__int__", "tolist", "cpu", "nonzero"):
+                patch.setattr(torch.Tensor, name, read)
+            module(g, t)
+            module(g, t, torch.full((6, 4), 0.25))
+
+
+COMPILED = [
+    *CASES,
+    ("brier", "score"),
+    ("zero_one", "output"),
+    ("zero_one", "probability"),
+    ("logistic", "output"),
+    ("exponential", "output"),
+    (lambda outputs, targets: (outputs - targets).abs().sum(1), "output"),
+]
+
+
+@pytest.mark.parametrize("weights", [None, "module", "call"])
+@pytest.mark.parametrize("case", COMPILED, ids=str)
+def test_it_compiles_without_a_graph_break(case, weights):
+    torch.compiler.reset()
+    loss = case[0]
+    random = torch.Generator().manual_seed(0)
+    f = torch.randn(6, 4, 1 if loss in ("logistic", "exponential") else 3, generator=random)
+    y = torch.tensor([0, 1, 2, 0, 1, 2])
+    if loss in ("logistic", "exponential"):
+        y = torch.tensor([1, -1, 1, 1, -1, -1])
+    elif loss == "squared_error" or callable(loss):
+        y = torch.randn(6, 3, generator=random)
+    given = per_example(1).float() if weights == "call" else None
+    options = {"ignore_index": 2} if loss in ("cross_entropy", "brier", "zero_one") else {}
+    module = AugmentedLoss(0.3, *case, per_example(2)[0] if weights == "module" else None, **options)
+    compiled = torch.compile(module, fullgraph=True, backend="eager")
+    results = []
+    for function in (module, compiled):
+        x = f.clone().requires_grad_(loss != "zero_one")
+        value = function(x, y, given)
+        results.append((value.detach(), torch.autograd.grad(value, x)[0] if x.requires_grad else x))
+    torch.testing.assert_close(*results)
+    if weights is None:
+        module.beta = 0.7
+        torch.testing.assert_close(compiled(f, y), module(f, y))
+
+
+def test_decompose_compiles_too():
+    torch.compiler.reset()
+    f, y = torch.randn(6, 4, 3), torch.tensor([0, 1, 2, 0, 1, 2])
+    compiled = torch.compile(decompose, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(f, y, "cross_entropy"), decompose(f, y, "cross_entropy"))
 
 
 def test_it_is_an_ordinary_module():
@@ -149,11 +284,26 @@ def test_it_is_an_ordinary_module():
     assert loss(model(x), y).item() < first
 
 
-@pytest.mark.parametrize("beta", [-0.1, 1.2, float("nan")])
+@pytest.mark.parametrize("beta", [-0.1, 1.2, float("nan"), float("inf")])
 def test_beta_outside_is_refused(beta):
-    with pytest.raises(ValueError, match=r"must lie in \[0, 1\].*Theorem 5\.1"):
-        AugmentedLoss(beta)
+    loss = AugmentedLoss(0.5)
+    for change in (AugmentedLoss, lambda value: setattr(loss, "beta", value)):
+        with pytest.raises(ValueError, match=r"must lie in \[0, 1\].*Theorem 5\.1"):
+            change(beta)
+    assert loss.beta == 0.5
+
+
+def test_beta_can_follow_a_schedule():
+    f, y, _ = make(0, "squared_error")
+    loss = AugmentedLoss(0)
+    for beta in (0, 0.5, 1):
+        loss.beta = beta
+        assert torch.equal(loss(f, y), AugmentedLoss(beta)(f, y))
 
 
 def test_beta_outside_can_be_asked_for():
-    assert AugmentedLoss(1.2, allow_any_beta=True)(torch.tensor([[1.0, -1.0]]), torch.tensor([0.0])) < 0
+    loss = AugmentedLoss(1.2, allow_any_beta=True)
+    assert loss(torch.tensor([[1.0, -1.0]]), torch.tensor([0.0])) < 0
+    loss.beta = -3
+    with pytest.raises(ValueError, match="must be finite"):
+        loss.beta = float("nan")

@@ -1,5 +1,7 @@
 """Both sides of every identity, against autograd and independent NumPy; and the paper's slips, each with its check."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -149,3 +151,34 @@ def test_erratum_appendix_f_cross_term():
     common, shifts, y = normal(0, 9), normal(1, 9, 4), normal(2, 9)
     assert theory.squared_error_with_shift(common, shifts, y).error() < 1e-12
     assert theory.squared_error_with_shift(common, shifts, y, factor=1.0).error() > 1e-2
+
+
+@given(SEEDS, st.integers(1, 6), st.integers(1, 3))
+def test_expected_increase_over_all_choices(seed, learners, outputs):
+    """Every subset of every size: the mean of ERR over them, against the closed form."""
+    f, y = 3 * normal(seed, 4, learners, outputs), normal(seed + 1, 4, outputs)
+
+    def err(kept):
+        return ((f[:, list(kept)].mean(1) - y) ** 2).sum(1)
+
+    div = ((f - f.mean(1, keepdim=True)) ** 2).sum(2).mean(1)
+    for kept in range(1, learners + 1):
+        choices = torch.stack([err(choice) for choice in itertools.combinations(range(learners), kept)])
+        found = theory.expected_increase(div, learners, kept)
+        torch.testing.assert_close(found, choices.mean(0) - err(range(learners)), rtol=1e-9, atol=1e-9)
+
+
+def test_expected_increase_by_hand():
+    assert theory.expected_increase(0.9, 10, 8) == pytest.approx(0.9 * 2 / (8 * 9))
+    assert theory.expected_increase(0.9, 10, 10) == 0 and theory.expected_increase(0.0, 1, 1) == 0
+    for kept in (0, 11):
+        with pytest.raises(ValueError, match="between 1 and the number of learners, 10"):
+            theory.expected_increase(0.9, 10, kept)
+
+
+def test_codependence_is_the_expected_increase():
+    f, y = normal(0, 400, 10), normal(1, 400)
+    from learner_collusion import codependence, decompose
+
+    found = codependence(f, y, 0.4, 2000)
+    assert found == pytest.approx(theory.expected_increase(float(decompose(f, y).div), 10, 6), rel=0.02)

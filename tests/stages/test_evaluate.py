@@ -64,10 +64,11 @@ def test_same_bytes_again_and_in_two_processes(trained, settings, tmp_path):
 
 def test_damaged_predictions_are_told(trained, settings, tmp_path):
     table = parquet.read(trained[0])
-    table.loc[5, "prediction"] = np.nan
-    parquet.write(trained[0], table.iloc[:-1], PREDICTIONS)
-    with pytest.raises(UserError, match="lacks predictions of run 1"):
-        records_of(trained, settings, tmp_path / "r")
+    nan = table.assign(prediction=table["prediction"].mask(table.index == 5))
+    for damaged, words in ((table.iloc[:-1], "lacks predictions of run 1"), (nan, "not finite in run 0")):
+        parquet.write(trained[0], damaged, PREDICTIONS)
+        with pytest.raises(UserError, match=words):
+            records_of(trained, settings, tmp_path / "r")
     assert not (tmp_path / "r").exists()
 
 

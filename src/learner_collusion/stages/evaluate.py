@@ -119,7 +119,7 @@ def _training(histories):
 
 
 def read_run(path: str, run: int):
-    """(betas (b,), predictions (b, rows, learners), targets (rows,)) of a run; UserError where the file is incomplete."""
+    """(betas (b,), predictions (b, rows, learners), targets (rows,)) of a run; UserError where the file is damaged."""
     import numpy as np
     import pyarrow.parquet as pq
 
@@ -136,5 +136,9 @@ def read_run(path: str, run: int):
         row, learner = (frame[name].to_numpy().reshape(shape) for name in ("row", "learner"))
         if (row == row[:1, :, :1]).all() and (learner == np.arange(learners)).all():
             values, targets = (frame[name].to_numpy().reshape(shape) for name in ("prediction", "target"))
+            if not (np.isfinite(values).all() and np.isfinite(targets).all()):
+                raise UserError(
+                    f"{path} holds values that are not finite in run {run}: delete it and run the workflow again."
+                )
             return betas, values, targets[0, :, 0]
     raise UserError(f"{path} lacks predictions of run {run}: delete it and run the workflow again to make it anew.")

@@ -17,7 +17,7 @@ METRICS = ("err", "err_bar", "div", "accuracy")  # of the ensemble; then the acc
 @torch.no_grad()
 def measure(scores: Tensor, targets: Tensor, averaging: str) -> Tensor:
     """Sums over a batch of scores (batch, learners, classes), in the order of METRICS: (4 + learners,) float64."""
-    parts = decompose(scores, targets, "cross_entropy", averaging, reduction="none")
+    parts = decompose(scores, targets, "cross_entropy", averaging, reduction="none", check=False)
     averaged = scores.mean(1) if averaging == "score" else scores.softmax(2).mean(1)
     hits = (averaged.argmax(1) == targets).double().sum(0, keepdim=True)
     learner_hits = (scores.argmax(2) == targets[:, None]).double().sum(0)
