@@ -18,12 +18,14 @@ endif
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 NATIVE := $(shell find src/learner_collusion/native -name "*.cpp" -o -name "*.h")
 
-.PHONY: help setup demo test lint reproduce report gallery bench clean
+.PHONY: help setup demo verify verify-demo test lint reproduce report gallery bench clean
 
 help:
 	@echo "make demo       the tabular experiments on a table that comes with scikit-learn: figures and verdicts in minutes"
 	@echo "make test       lint and all tests"
 	@echo "make reproduce  the tabular experiments and the theory at the paper's settings (needs the network or a mirror)"
+	@echo "make verify     make all of it again in runs/verify, and compare each number with the published one"
+	@echo "make verify-demo  the same with make demo, which needs no network"
 	@echo "make report     what make reproduce made, as one page: results/report.html"
 	@echo "make gallery    copy what make reproduce made to docs/gallery"
 	@echo "make bench      the benchmarks behind benchmarks/RESULTS.md"
@@ -50,6 +52,15 @@ demo: setup
 reproduce: setup
 	@$(BIN)/learner-collusion run --title "The tabular half of the paper" \
 	    --results results -- $(BIN)/snakemake --cores all --configfile workflow/presets/tabular.yaml
+
+verify: setup
+	@$(BIN)/learner-collusion run --title "The tabular half of the paper, to be compared" \
+	    --results runs/verify/results -- $(BIN)/snakemake --cores all --configfile workflow/presets/tabular.yaml \
+	    --directory runs/verify
+	@$(BIN)/learner-collusion verify runs/verify/results docs/gallery
+
+verify-demo: demo
+	@$(BIN)/learner-collusion verify runs/demo/results docs/gallery/demo
 
 report: setup
 	@$(BIN)/snakemake --cores all --configfile workflow/presets/tabular.yaml --report results/report.html
