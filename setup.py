@@ -15,12 +15,14 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 NATIVE = "src/learner_collusion/native"
-FLAGS = ["-std=c++17", "-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi", "-pthread"]
-KERNELS = {"portable": []}
-if platform.machine() in ("x86_64", "AMD64"):
-    KERNELS["avx2"] = ["-mavx2", "-mfma"]
+_DECIDING = tomllib.loads((Path(__file__).parent / NATIVE / "flags.toml").read_text(encoding="utf-8"))
+FLAGS = [*_DECIDING["flags"], "-g0", "-Wno-psabi", "-pthread"]
+KERNELS = _DECIDING["kernels"]
+if platform.machine() not in ("x86_64", "AMD64"):
+    KERNELS = {"portable": KERNELS["portable"]}
+else:
     # GCC 12 warns of what its own header for AVX-512 leaves undefined on purpose
-    KERNELS["avx512"] = ["-mavx512f", "-mavx512vl", "-mavx512dq", "-mfma", "-Wno-maybe-uninitialized"]
+    KERNELS["avx512"].append("-Wno-maybe-uninitialized")
 SOURCES = {f"{NATIVE}/machine.cpp": []}
 for part in ("engine", "convolution"):
     SOURCES[f"{NATIVE}/{part}/{part}.cpp"] = []
@@ -68,7 +70,7 @@ if __name__ == "__main__":
             Extension(
                 "learner_collusion.native._native",
                 sources=list(SOURCES),
-                depends=[str(header) for header in sorted(Path(NATIVE).rglob("*.h"))],
+                depends=[f"{NATIVE}/flags.toml", *(str(header) for header in sorted(Path(NATIVE).rglob("*.h")))],
                 language="c++",
                 optional=True,
             )
