@@ -41,9 +41,13 @@ def package(tmp_path, monkeypatch):
     return copy
 
 
-def fingerprints() -> dict[str, str]:
+def read_anew() -> None:
     for function in (provenance.fingerprint, provenance._piece, provenance._module, provenance._exists):
         function.cache_clear()
+
+
+def fingerprints() -> dict[str, str]:
+    read_anew()
     return {name: provenance.fingerprint(*roots) for name, roots in STAGES.items()}
 
 
@@ -105,7 +109,7 @@ def test_an_addition_makes_nothing_stale(package, file, text):
         ("models/cifar.py", "def resnet18(", "def resnet18(*_, ", {"train a ResNet"}),
         ("figures/style.py", '"pdf.fonttype": 42', '"pdf.fonttype": 3', FIGURES),
         ("stages/claims.py", "if len(records) > 1:", "if len(records) > 2:", {"tabular claims", "image claims"}),
-        ("stages/fetch.py", "families = {", "families = dict() or {", {"fetch a table"}),
+        ("stages/fetch.py", "fetch, settings = of_kind(", "fetch, settings = dict() or of_kind(", {"fetch a table"}),
         ("data/svhn.py", "def read(", "def read(*_, ", set()),
         ("data/cifar.py", "def read(", "def read(*_, ", {"prepare images"}),
     ],
@@ -141,7 +145,7 @@ OTHER = "def f(x):\n    return x\n\n\ndef g(x):\n    return -x\n"
 def of_code(package, text, other=OTHER):
     (package / "other.py").write_text(other)
     (package / "user.py").write_text(text)
-    fingerprints()
+    read_anew()
     return provenance.fingerprint("user:run")
 
 

@@ -102,7 +102,7 @@ def _piece(module: str, name: str) -> tuple[str, list[tuple[str, str]]]:
 @functools.cache
 def _module(module: str) -> tuple[dict[str, list[ast.AST]], Names]:
     """(definitions by name, what each name of the module stands for); what defines no name stands under "<module>"."""
-    tree = ast.parse(_path(module).read_text(encoding="utf-8"))
+    tree = _parsed(_path(module).read_text(encoding="utf-8"))
     definitions: dict[str, list[ast.AST]] = {"<module>": []}
     names: Names = {}
     for node in statements(tree):
@@ -114,6 +114,9 @@ def _module(module: str) -> tuple[dict[str, list[ast.AST]], Names]:
             for name in names_of(node) or ["<module>"]:
                 definitions.setdefault(name, []).append(node)
     return definitions, names | {name: (module, name) for name in definitions if name != "<module>"}
+
+
+_parsed = functools.cache(ast.parse)  # by the text
 
 
 def _imported(module: str, node: ast.Import | ast.ImportFrom) -> Names:

@@ -1,16 +1,17 @@
 """Names in Python code: what a definition reads of its module, by Python's own rules of scope. Code is parsed, never run."""
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 # What a name stands for: (module of the package, definition in it or "" for the module itself), or the text of an import
 # from elsewhere.
 Names = dict[str, tuple[str, str] | str]
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_NAMED = (*_FUNCTIONS, ast.ClassDef)
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_IMPORTS = (ast.Import, ast.ImportFrom)
+_NAMED = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
+_COMPREHENSIONS = frozenset({ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp})
+_SCOPES = _NAMED | _COMPREHENSIONS | {ast.Lambda}
+_IMPORTS = frozenset({ast.Import, ast.ImportFrom})
+_NAMING = frozenset({ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping})  # by a text, not by a Name
 
 
 def statements(node: ast.AST) -> list[ast.AST]:
@@ -24,7 +25,7 @@ def statements(node: ast.AST) -> list[ast.AST]:
 
 def names_of(node: ast.AST) -> list[str]:
     """The names that a statement of a module defines."""
-    if isinstance(node, _NAMED):
+    if type(node) in _NAMED:
         return [node.name]
     if not isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
         return []
@@ -61,11 +62,9 @@ def scan(
             words.append(":".join(chain))
             uses.append(chain[:2])
             return
-        if kind in _IMPORTS:
-            uses.extend(
-                value for value in imported(node).values() if isinstance(value, tuple) and "*" in _aliases(node)
-            )
-        inside = _inside(node, names, imported)
+        if kind is ast.ImportFrom and node.names[0].name == "*":
+            uses.extend(value for value in imported(node).values() if isinstance(value, tuple))
+        inside = _inside(node, names, imported) if kind in _SCOPES else names
         for field in node._fields:
             if field == "ctx":
                 continue
@@ -92,61 +91,47 @@ def scan(
     visit(root, names)
 
 
-def _aliases(node: ast.AST) -> list[str]:
-    return [alias.name for alias in node.names]
-
-
 def _inside(node: ast.AST, names: Names, imported: Callable[[ast.AST], Names]) -> Names:
-    """What names stand for in the body of a function, lambda or comprehension; for other nodes `names` itself."""
-    if isinstance(node, (*_FUNCTIONS, ast.Lambda)):
-        arguments = [leaf.arg for leaf in ast.walk(node.args) if isinstance(leaf, ast.arg)]
-        body = node.body if isinstance(node.body, list) else [node.body]
-        bound, local, outer = {*arguments}, {}, set()
-        for leaf in _same_scope(body):
-            if isinstance(leaf, _IMPORTS):
-                local |= imported(leaf)
-            elif isinstance(leaf, ast.Global | ast.Nonlocal):
-                outer |= set(leaf.names)
-            else:
-                bound |= _binds(leaf)
-        hidden = bound - outer
-        return {name: value for name, value in names.items() if name not in hidden} | local
-    if isinstance(node, _COMPREHENSIONS):
-        bound = {leaf.id for part in node.generators for leaf in ast.walk(part.target) if isinstance(leaf, ast.Name)}
-        return {name: value for name, value in names.items() if name not in bound}
-    if isinstance(node, ast.ClassDef):
-        local = {}
-        for leaf in _same_scope(node.body):
-            if isinstance(leaf, _IMPORTS):
-                local |= imported(leaf)
+    """What names stand for in the body of a function, lambda, class or comprehension."""
+    if type(node) in _COMPREHENSIONS:
+        bound = {leaf.id for part in node.generators for leaf in ast.walk(part.target) if type(leaf) is ast.Name}
+        return {name: meaning for name, meaning in names.items() if name not in bound}
+    bound, outer, local = _bound(node.body if isinstance(node.body, list) else [node.body], imported)
+    if type(node) is ast.ClassDef:  # its names are not seen in its methods
         return names | local
-    return names
+    bound |= {leaf.arg for leaf in ast.walk(node.args) if type(leaf) is ast.arg}
+    return {name: meaning for name, meaning in names.items() if name not in bound or name in outer} | local
 
 
-def _same_scope(nodes: Iterable[ast.AST]) -> Iterable[ast.AST]:
-    """All nodes below, without those of inner functions, classes, lambdas; of comprehensions only what `:=` binds."""
+def _bound(nodes: list[ast.AST], imported: Callable[[ast.AST], Names]) -> tuple[set[str], set[str], Names]:
+    """(names that some statements bind, those declared global or nonlocal, what they import) in their own scope."""
+    bound, outer, local = set(), set(), {}
     queue = list(nodes)
     while queue:
         node = queue.pop()
-        if isinstance(node, _COMPREHENSIONS):
-            yield from (leaf for leaf in ast.walk(node) if isinstance(leaf, ast.NamedExpr))
+        kind = type(node)
+        if kind is ast.Name:
+            if type(node.ctx) is not ast.Load:
+                bound.add(node.id)
             continue
-        yield node
-        if not isinstance(node, (*_NAMED, ast.Lambda)):
-            queue += ast.iter_child_nodes(node)
-
-
-def _binds(node: ast.AST) -> set[str]:
-    """The names that one node binds in its scope."""
-    if isinstance(node, ast.Name):
-        return {node.id} if isinstance(node.ctx, ast.Store | ast.Del) else set()
-    if isinstance(node, ast.NamedExpr):
-        return {node.target.id}
-    if isinstance(node, _NAMED):
-        return {node.name}
-    if isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
-        return {node.name} - {None}
-    return {node.rest} - {None} if isinstance(node, ast.MatchMapping) else set()
+        if kind in _IMPORTS:
+            local |= imported(node)
+        elif kind is ast.Global or kind is ast.Nonlocal:
+            outer.update(node.names)
+        elif kind in _COMPREHENSIONS:  # of what they bind, `:=` alone is seen outside
+            bound.update(leaf.target.id for leaf in ast.walk(node) if type(leaf) is ast.NamedExpr)
+        elif kind in _NAMED:
+            bound.add(node.name)
+        elif kind is not ast.Lambda and kind is not ast.Constant:
+            if kind in _NAMING:
+                bound.add(node.rest if kind is ast.MatchMapping else node.name)
+            for field in node._fields:
+                value = getattr(node, field, None)
+                if isinstance(value, list):
+                    queue += [item for item in value if isinstance(item, ast.AST)]
+                elif isinstance(value, ast.AST):
+                    queue.append(value)
+    return bound, outer, local
 
 
 def _chain(node: ast.Attribute, names: Names, exists: Callable[[str], bool]) -> tuple[str, str, str] | None:
