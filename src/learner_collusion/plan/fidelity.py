@@ -55,7 +55,11 @@ def _of_tables(made: dict, metadata: dict) -> list[tuple[dict | None, dict]]:
     pairs = [({"datasets": sorted(metadata)}, {"datasets": sorted(made["datasets"])})]
     for of_one in metadata.values():
         training = of_one.get("training", {})
-        found = {"tune": training.get("tuned"), "train_tabular": training.get("settings"), "evaluate": of_one.get("settings")}
+        found = {
+            "tune": training.get("tuned"),
+            "train_tabular": training.get("settings"),
+            "evaluate": of_one.get("settings"),
+        }
         pairs += [(found[stage], made[stage]) for stage in found]
     return pairs
 

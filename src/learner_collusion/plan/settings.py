@@ -77,7 +77,9 @@ def _figure(config: dict, paper: dict, part: str) -> dict:
     experiments = [figure.experiment] if figure.experiment else []
     draws = figure.draw.startswith("collusion:")
     return {
-        "note": configuration.note(config, paper, *(["illustration"] if draws else _concerns(figure.part, experiments))),
+        "note": configuration.note(
+            config, paper, *(["illustration"] if draws else _concerns(figure.part, experiments))
+        ),
         "titles": _titles(config, figure.part) | _model_titles(config, experiments),
         "experiment": config["images"]["experiments"][figure.experiment] if figure.experiment else None,
         "options": figure.options,
@@ -261,7 +263,9 @@ def of_kind(settings: dict, **families: Callable) -> tuple[Callable, dict]:
     """The function of the kind of data set (table or images) that the settings name, and the rest of them."""
     kind = settings.get("kind")
     if kind not in families:
-        raise UserError(f"The settings name no kind of data set ({' or '.join(families)}): correct them in the configuration.")
+        raise UserError(
+            f"The settings name no kind of data set ({' or '.join(families)}): correct them in the configuration."
+        )
     return families[kind], {key: value for key, value in settings.items() if key != "kind"}
 
 

@@ -52,7 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", metavar="FILE", help="default: results/datasets/DATASET.npz")
     parser.add_argument("--history", metavar="FILE", help="what is written (default: where the workflow expects it)")
     parser.add_argument("--checkpoint", metavar="FILE", help="default: beside the history")
-    hardware = parser.add_argument_group("hardware", "Default: images.hardware of the configuration, or one thread of the CPU.")
+    hardware = parser.add_argument_group(
+        "hardware", "Default: images.hardware of the configuration, or one thread of the CPU."
+    )
     hardware.add_argument("--checkpoint-minutes", type=minutes, help="minutes between checkpoints")
     hardware.add_argument("--device", choices=("cpu", "cuda"))
     hardware.add_argument("--compile", action=argparse.BooleanOptionalAction, help="use torch.compile")
@@ -123,7 +125,11 @@ def train(
     data = on_device(chosen, cell, settings.protocol, settings.seed, device)
     path = Path(checkpoint) if checkpoint else None
     origin = repr(
-        (description.get("content_sha256"), plain["dataset"], fingerprint("stages.train_images", *builder_code(cell.model)))
+        (
+            description.get("content_sha256"),
+            plain["dataset"],
+            fingerprint("stages.train_images", *builder_code(cell.model)),
+        )
     )
     trained = loop.train(data, cell, settings.protocol, settings.seed, hardware, device, path, origin)
     metadata |= {name: getattr(trained, name) for name in ("best_evaluation", "diverged", "convolution")}
