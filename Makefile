@@ -16,7 +16,7 @@ PYTHON := $(shell for python in python3.13 python3.12 python3.11; do \
 endif
 
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-NATIVE := $(shell find src/learner_collusion/native -name "*.cpp" -o -name "*.h")
+NATIVE := $(shell find src/learner_collusion/native -name "*.cpp" -o -name "*.h" -o -name flags.toml)
 
 .PHONY: help setup demo verify verify-demo test lint reproduce report gallery bench clean
 

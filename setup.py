@@ -1,4 +1,4 @@
-"""Compiles the native library and completes the README's links; pyproject.toml holds everything else.
+"""Compiles the native library, adds the configuration and completes the README's links; pyproject.toml holds everything else.
 
 One file per instruction set, each with its own flags: the library picks one when it runs, so a build also works on older
 machines than the one that made it. Without a C++ compiler the installation succeeds, and training uses PyTorch.
@@ -13,19 +13,36 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 NATIVE = "src/learner_collusion/native"
-FLAGS = ["-std=c++17", "-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi", "-pthread"]
-KERNELS = {"portable": []}
-if platform.machine() in ("x86_64", "AMD64"):
-    KERNELS["avx2"] = ["-mavx2", "-mfma"]
+_DECIDING = tomllib.loads((Path(__file__).parent / NATIVE / "flags.toml").read_text(encoding="utf-8"))
+FLAGS = [*_DECIDING["flags"], "-g0", "-Wno-psabi", "-pthread"]
+KERNELS = _DECIDING["kernels"]
+if platform.machine() not in ("x86_64", "AMD64"):
+    KERNELS = {"portable": KERNELS["portable"]}
+else:
     # GCC 12 warns of what its own header for AVX-512 leaves undefined on purpose
-    KERNELS["avx512"] = ["-mavx512f", "-mavx512vl", "-mavx512dq", "-mfma", "-Wno-maybe-uninitialized"]
+    KERNELS["avx512"].append("-Wno-maybe-uninitialized")
 SOURCES = {f"{NATIVE}/machine.cpp": [], f"{NATIVE}/engine/permutations.cpp": []}
-SOURCES[f"{NATIVE}/process/process.cpp"] = ["-ffp-contract=off"]
+SOURCES[f"{NATIVE}/process/process.cpp"] = _DECIDING["process"]
 for part in ("engine", "convolution"):
     SOURCES[f"{NATIVE}/{part}/{part}.cpp"] = []
     SOURCES |= {f"{NATIVE}/{part}/{kernel}.cpp": flags for kernel, flags in KERNELS.items()}
+
+
+# What the package reads of the clone, and an installed package beside `plan/configuration.py`.
+SHIPPED = ("config.yaml", "workflow/schemas/config.schema.yaml")
+
+
+class BuildPython(build_py):
+    """Adds the paper's configuration and its schema to the package; an editable installation reads those of the clone."""
+
+    def run(self):
+        super().run()
+        if not self.editable_mode:
+            for path in SHIPPED:
+                self.copy_file(path, os.path.join(self.build_lib, "learner_collusion/plan", os.path.basename(path)))
 
 
 class BuildNative(build_ext):
@@ -64,12 +81,12 @@ if __name__ == "__main__":
     setup(
         long_description=readme(),
         long_description_content_type="text/markdown",
-        cmdclass={"build_ext": BuildNative},
+        cmdclass={"build_ext": BuildNative, "build_py": BuildPython},
         ext_modules=[
             Extension(
                 "learner_collusion.native._native",
                 sources=list(SOURCES),
-                depends=[str(header) for header in sorted(Path(NATIVE).rglob("*.h"))],
+                depends=[f"{NATIVE}/flags.toml", *(str(header) for header in sorted(Path(NATIVE).rglob("*.h")))],
                 language="c++",
                 optional=True,
             )

@@ -52,6 +52,11 @@ def test_a_study_by_hand(tmp_path):
     assert result.returncode == 0, result.stderr
     assert run("figure", "--figure", "fig2_diversity", *CONFIG, cwd=tmp_path).returncode == 0
     assert run("claims", "--part", "tabular", *CONFIG, cwd=tmp_path).returncode == 0
+    written = tmp_path / "results/claims/tabular.md"
+    assert "**Fidelity 'ci', not the paper's:" in written.read_text()
+    assert "The records were not made" not in written.read_text()
+    assert run("claims", "--part", "tabular", "--config", ROOT / "config.yaml", cwd=tmp_path).returncode == 0
+    assert "**The records were not made with this configuration: " in written.read_text()
     for path in ("figures/fig2_diversity.pdf", "claims/tabular.md"):
         assert (tmp_path / "results" / path).stat().st_size > 0
 

@@ -106,7 +106,7 @@ def test_official_cifar_archives(arrays, tmp_path, monkeypatch, dataset, cls, cl
         assert tar.extractfile(cls.filename).read() == (tmp_path / "mirror" / cls.filename).read_bytes()
     description, found = image_arrays.read(tmp_path / "o.npz")
     same(found, arrays)
-    assert description["content"] == images.content(arrays["train"], arrays["test"])
+    assert description["content_sha256"] == images.content(arrays["train"], arrays["test"])
 
 
 @pytest.mark.parametrize(("label", "kind"), [("label", "WEBP"), ("fine_label", "PNG")])
@@ -122,7 +122,7 @@ def test_both_sources_are_the_same_data_whatever_their_order(arrays, tmp_path, m
     contents = []
     for name in ("a", "b"):
         both("cifar10", tmp_path / f"{name}.npz", tmp_path / name)
-        contents.append(image_arrays.read(tmp_path / f"{name}.npz")[0]["content"])
+        contents.append(image_arrays.read(tmp_path / f"{name}.npz")[0]["content_sha256"])
     assert contents[0] == contents[1]
     # and that checksum is what a copy is held to
     both("cifar10", tmp_path / "c.npz", tmp_path / "b", checked=expected(content_sha256=contents[0]))
@@ -352,7 +352,7 @@ def test_the_mirror_is_the_data(mirror, dataset, tmp_path, config):
     checked = msgspec.convert(config["images"]["datasets"][dataset], images.Expected)
     both(dataset, tmp_path / "o.npz", mirror, checked=checked)
     description, found = image_arrays.read(tmp_path / "o.npz")
-    assert description["content"] == config["images"]["datasets"][dataset]["content_sha256"]
+    assert description["content_sha256"] == config["images"]["datasets"][dataset]["content_sha256"]
     channels = found["train_x"].reshape(-1, 3).mean(0)
     published = {"cifar10": [125.3, 123.0, 113.9], "cifar100": [129.3, 124.1, 112.4]}[dataset]
     np.testing.assert_allclose(channels, published, atol=0.1)

@@ -50,12 +50,12 @@ ENCODINGS = {
 def test_encodings_of_the_same_table_give_the_same_values(tmp_path, encoding):
     values = prepared(tmp_path, ENCODINGS[encoding], drop=("when",))
     assert values == {"x": [1.5, -0.25], "c": ["A", "B"], "y": [2.0, 0.001]}
-    checksum = parquet.read_metadata(tmp_path / "t.parquet")["content"]
+    checksum = parquet.read_metadata(tmp_path / "t.parquet")["content_sha256"]
     tabular.prepare(write(tmp_path, PLAIN), tmp_path / "p.parquet", "t", table(drop=("when",)))
-    assert checksum == parquet.read_metadata(tmp_path / "p.parquet")["content"]
+    assert checksum == parquet.read_metadata(tmp_path / "p.parquet")["content_sha256"]
     changed = PLAIN.replace("3.25", "3.26")  # in a row that is dropped for its missing value
     prepared(tmp_path, changed, drop=("when",))
-    assert checksum != parquet.read_metadata(tmp_path / "t.parquet")["content"]
+    assert checksum != parquet.read_metadata(tmp_path / "t.parquet")["content_sha256"]
 
 
 def test_numbers_are_read_exactly(tmp_path, random):
@@ -156,7 +156,7 @@ def test_the_papers_tables(mirror, tmp_path, config, name):
     sources.fetch(tmp_path / "raw", declared.file, None, config["tables"][name]["sha256"], str(mirror))
     tabular.prepare(tmp_path / "raw", tmp_path / "t.parquet", name, declared)
     metadata = parquet.read_metadata(tmp_path / "t.parquet")
-    assert metadata["content"] == declared.content_sha256
+    assert metadata["content_sha256"] == declared.content_sha256
     assert metadata["rows_with_missing_values"] == MISSING_ROWS[name]
     data = splits.load_run(tmp_path / "t.parquet", SPLIT, 1.0, generator(0, name, 0, "split"))
     rows, features = SHAPES[name]
@@ -172,7 +172,7 @@ def test_weather_in_its_other_encoding(mirror, tmp_path, config):
     text = (mirror / "uci" / declared.file).read_text(encoding="utf-8").replace(",", ";").replace(".", ",")
     raw = write(tmp_path, text.replace("2013-06-30", "30/06/2013"))
     tabular.prepare(raw, tmp_path / "t.parquet", "weather", declared)
-    assert parquet.read_metadata(tmp_path / "t.parquet")["content"] == declared.content_sha256
+    assert parquet.read_metadata(tmp_path / "t.parquet")["content_sha256"] == declared.content_sha256
 
 
 def test_facebook_signal_is_in_one_feature(mirror, config):

@@ -259,3 +259,31 @@ def test_a_learner_whose_output_has_another_shape_is_one_sentence(learner, words
 def test_learners_that_disagree_about_the_classes_are_one_sentence():
     with pytest.raises(UserError, match=r"shape \(2, 4\), but gave shape \(2, 5\)"):
         Ensemble([Pooled(4), Pooled(5)])(torch.zeros(2, 3, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("..net", "is unknown: choose one of resnet18"),
+        ("net", "is unknown"),
+        ("a b.c", "is unknown"),
+        ("collections.OrderedDict", "collections.OrderedDict"),
+        ("math.pi", "is no function or class"),
+        ("math.nothing", "cannot be imported"),
+        ("builtins.dict", "builtins.dict"),
+    ],
+)
+def test_what_is_no_model_is_one_sentence(model, words):
+    with pytest.raises(UserError, match=words) as caught:
+        ensemble(model, 2, 10)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_in_the_current_folder(tmp_path, monkeypatch):
+    """Through the console script too, which does not look there by itself."""
+    (tmp_path / "nets_of_mine.py").write_text(
+        "from torch import nn\n\ndef net(classes, width):\n    return nn.Sequential(nn.Flatten(), nn.Linear(3072, classes))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place])
+    assert ensemble("nets_of_mine.net", 2, 10)(torch.zeros(2, 3, 32, 32)).shape == (2, 2, 10)

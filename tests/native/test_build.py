@@ -22,9 +22,10 @@ POINT = {"learning_rate": 0.01, "batch_size": 64, "weight_decay": 0.0, "learners
 def test_installing_without_a_compiler(diabetes, settings, tmp_path):
     source, target = tmp_path / "source", tmp_path / "installed"
     source.mkdir()
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "config.yaml"):
         shutil.copy(ROOT / name, source)
     shutil.copytree(ROOT / "src", source / "src", ignore=shutil.ignore_patterns("*.so", "*.egg-info", "__pycache__"))
+    shutil.copytree(ROOT / "workflow", source / "workflow")
     environment = os.environ | {"CC": "no-compiler-here", "CXX": "no-compiler-here"}
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target", str(target)]
     subprocess.run([sys.executable, "-m", "pip", "install", *options, str(source)], env=environment, check=True)

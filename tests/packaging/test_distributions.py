@@ -66,6 +66,29 @@ def test_the_wheel_is_complete(built):
         assert any(re.fullmatch(r"learner_collusion/native/_native\..*\.so", name) for name in packed)
 
 
+def test_an_installed_package_has_the_papers_configuration(built, tmp_path):
+    """Without the clone, too, a configuration is checked and compared with the paper's."""
+    _, _, wheel = built
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    for name in ("config.yaml", "workflow/schemas/config.schema.yaml"):
+        copy = tmp_path / "installed/learner_collusion/plan" / name.rsplit("/", 1)[-1]
+        assert copy.read_bytes() == (ROOT / name).read_bytes()
+    (tmp_path / "wrong.yaml").write_text("tabluar: {}\n")
+    (tmp_path / "mine.yaml").write_text((ROOT / "config.yaml").read_text() + "\n")
+    (tmp_path / "small.yaml").write_text("fidelity: small\ntheory: {cases: 20}\n")
+
+    def table(*arguments):
+        command = [sys.executable, "-m", "learner_collusion", "table", "--table", "table2_losses", *arguments]
+        inherited = dict(environ) | {"PYTHONPATH": str(tmp_path / "installed")}
+        return subprocess.run(command, cwd=tmp_path, env=inherited, capture_output=True, text=True)
+
+    assert "did you mean 'tabular'" in table("--config", "mine.yaml", "wrong.yaml").stderr
+    assert table("--config", "mine.yaml", "small.yaml").returncode == 0
+    written = tmp_path / "results/tables/table2_losses.md"
+    assert "**Fidelity 'small', not the paper's: cases 20 instead of 1000.**" in written.read_text()
+    assert table().returncode == 0 and "Fidelity" not in written.read_text()  # the paper's, as none is given
+
+
 def test_the_metadata(built):
     """Two dependencies, a console script, and a README whose links lead to the files of the repository."""
     files, _, wheel = built

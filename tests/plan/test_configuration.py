@@ -1,14 +1,20 @@
 """Configurations: what is refused, in which words, and what counts as smaller than the paper."""
 
 import copy
+import importlib
+import os
 
 import pytest
 import yaml
 from conftest import ROOT
 
+from learner_collusion.claims import catalogue
+from learner_collusion.data.registry import MIRROR_VARIABLE
 from learner_collusion.errors import UserError
-from learner_collusion.plan import configuration
+from learner_collusion.figures.registry import FIGURES
+from learner_collusion.plan import configuration, parts
 from learner_collusion.plan.configuration import overlay
+from learner_collusion.publishing.registry import TABLES
 
 
 def test_the_papers_configuration_is_valid(config):
@@ -56,7 +62,14 @@ def test_presets_use_known_keys(config, preset):
         ),
         ({"images": {"enabled": ["practicl"]}}, "images.enabled names 'practicl': choose from practical"),
         ({"images": {"experiments": {"cnn": {"drop_rates": [0, 0.2]}}}}, "cnn.drop_rates must hold one value"),
-        ({"images": {"experiments": {"practical": {"models": ["alexnet"]}}}}, "models.0 is wrong"),
+        (
+            {"images": {"experiments": {"practical": {"models": ["alexnet"]}}}},
+            "models.0 is wrong: The model 'alexnet' is unknown: choose one of resnet18, .* or give the dotted path of a class",
+        ),
+        ({"images": {"experiments": {"practical": {"models": ["..net"]}}}}, "The model '..net' is unknown"),
+        ({"illustration": {"learning_rate": "1e-3"}}, "learning_rate is '1e-3', which YAML reads as text: .* 1.0e-03"),
+        ({"parts": ["theory", "imagenet"]}, "parts.1 is wrong"),
+        ({"imagenet": {}}, "unknown key 'imagenet'"),
         ({"images": {"protocols": {"mine": {"base": "adagrad"}}}}, "mine.base names 'adagrad': choose another"),
         ({"images": {"protocols": {"mine": {"width": 1}}}}, "protocols.mine lacks 'optimiser': add it, or name"),
     ],
@@ -121,3 +134,33 @@ def test_a_protocol_takes_what_it_lacks_from_its_base(config):
 def test_an_experiment_and_a_model_of_ones_own_need_no_change_to_the_schema(config):
     mine = config["images"]["experiments"]["practical"] | {"models": ["my_package.nets.MyNet"]}
     configuration.check(overlay(config, {"images": {"experiments": {"mine": mine}, "enabled": ["mine"]}}))
+
+
+def test_the_parts_are_those_of_the_catalogue_the_judges_and_the_aggregation():
+    from learner_collusion.stages import aggregate, claims
+
+    assert list(parts.PARTS) == [part for part in catalogue.PARTS if part in parts.PARTS]
+    assert {figure.part for figure in FIGURES.values()} | {table.part for table in TABLES.values()} <= set(parts.PARTS)
+    assert all(callable(getattr(claims, f"judge_{part}")) for part in parts.PARTS)
+    assert all(callable(getattr(aggregate, part)) for part in parts.RECORDED)
+    for part in parts.RECORDED:
+        module, _, name = parts.PARTS[part].records.partition(":")
+        assert hasattr(importlib.import_module(f"learner_collusion.records.{module}"), name)
+
+
+@pytest.mark.parametrize(
+    ("configured", "variable", "expected"),
+    [
+        (None, None, None),
+        (None, "copies", "start/copies"),
+        ("mine", None, "start/mine"),
+        ("mine", "/other", "start/mine"),
+        ("/mine", "copies", "/mine"),
+    ],
+)
+def test_the_mirror_is_the_configurations_else_the_environments(
+    config, tmp_path, monkeypatch, configured, variable, expected
+):
+    monkeypatch.setenv(MIRROR_VARIABLE, variable or "")
+    configuration.use_mirror(overlay(config, {"datasets": {"mirror": configured}}), tmp_path / "start")
+    assert os.environ[MIRROR_VARIABLE] == ("" if expected is None else str(tmp_path / expected))

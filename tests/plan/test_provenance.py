@@ -1,9 +1,13 @@
 """The fingerprint of a stage changes with the code that the stage reaches, and with nothing else."""
 
+import dataclasses
+import os
 import shutil
 
 import pytest
 
+from learner_collusion.errors import UserError
+from learner_collusion.models import registry
 from learner_collusion.plan import provenance
 
 # What the rules ask for, by a name for the tests.
@@ -37,9 +41,13 @@ def package(tmp_path, monkeypatch):
     return copy
 
 
-def fingerprints() -> dict[str, str]:
+def read_anew() -> None:
     for function in (provenance.fingerprint, provenance._piece, provenance._module, provenance._exists):
         function.cache_clear()
+
+
+def fingerprints() -> dict[str, str]:
+    read_anew()
     return {name: provenance.fingerprint(*roots) for name, roots in STAGES.items()}
 
 
@@ -101,7 +109,7 @@ def test_an_addition_makes_nothing_stale(package, file, text):
         ("models/cifar.py", "def resnet18(", "def resnet18(*_, ", {"train a ResNet"}),
         ("figures/style.py", '"pdf.fonttype": 42', '"pdf.fonttype": 3', FIGURES),
         ("stages/claims.py", "if len(records) > 1:", "if len(records) > 2:", {"tabular claims", "image claims"}),
-        ("stages/fetch.py", "families = {", "families = dict() or {", {"fetch a table"}),
+        ("stages/fetch.py", "fetch, settings = of_kind(", "fetch, settings = dict() or of_kind(", {"fetch a table"}),
         ("data/svhn.py", "def read(", "def read(*_, ", set()),
         ("data/cifar.py", "def read(", "def read(*_, ", {"prepare images"}),
     ],
@@ -128,3 +136,159 @@ def test_what_is_reached():
     reached = provenance._piece("stages.evaluate", "_metrics_of_run")[1]
     assert ("measures", "measure") in reached and ("seeds", "generator") in reached
     assert ("records.parquet", "write") in provenance._piece("stages.evaluate", "evaluate")[1]
+
+
+# A module `other` with the functions f and g, and what `user:run` may say of them.
+OTHER = "def f(x):\n    return x\n\n\ndef g(x):\n    return -x\n"
+
+
+def of_code(package, text, other=OTHER):
+    (package / "other.py").write_text(other)
+    (package / "user.py").write_text(text)
+    read_anew()
+    return provenance.fingerprint("user:run")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        # what a name stands for
+        ("from .other import f as a, g as b", "from .other import f as b, g as a"),
+        ("from math import sin as a, cos as b", "from math import sin as b, cos as a"),
+        ("import math as a\nb = a", "import cmath as a\nb = a"),
+        ("import os.path as a\nb = a", "import os as a\nb = a"),
+    ],
+)
+def test_what_names_stand_for_counts(package, before, after):
+    run = "\n\n\ndef run(x):\n    return a(b(x))\n"
+    assert of_code(package, before + run) != of_code(package, after + run)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from learner_collusion.other import f\n\n\ndef run(x):\n    return f(x)\n",
+        "import learner_collusion.other\n\n\ndef run(x):\n    return learner_collusion.other.f(x)\n",
+        "import learner_collusion.other as o\n\n\ndef run(x):\n    return o.f(x)\n",
+        "from learner_collusion import other\n\n\ndef run(x):\n    return other.f(x)\n",
+        "from .other import *\n\n\ndef run(x):\n    return f(x)\n",
+        "def run(x):\n    from learner_collusion.other import f\n    return f(x)\n",
+        "def run(x):\n    from .other import f as h\n    return [h for h in (h(x),)]\n",
+        # read outside of the scope that binds the name
+        "from .other import f\n\n\ndef run(x, f=f(1)):\n    return f\n",
+        "from .other import f\n\n\ndef run(x):\n    return (lambda f=f: f)(), x\n",
+        "from .other import f\n\n\ndef run(x):\n    return [f for f in f(x)]\n",
+        "from .other import f\n\n\ndef run(x):\n    return [f for f in x], f(x)\n",
+        "from .other import f\n\n\ndef run(x):\n    def inner(f):\n        return f\n    return inner(f(x))\n",
+        "from .other import f\n\n\n@f\ndef run(f):\n    return f\n",
+        "from .other import f\n\n\ndef run(x):\n    global f\n    f = f(x)\n",
+        "from .other import f\n\n\nclass run:\n    f = 1\n    def method(self):\n        return f(self)\n",
+    ],
+)
+def test_what_is_read_of_another_module(package, text):
+    """A change of f counts, one of g does not (but where all names are imported)."""
+    first = of_code(package, text)
+    assert first != of_code(package, text, OTHER.replace("return x", "return x + 1"))
+    assert "import *" in text or first == of_code(package, text, OTHER.replace("return -x", "return 1 - x"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "f = x\n    return f",
+        "return [f for f in x]",
+        "return {f: 1 for f in x}",
+        "return (lambda f: f)(x)",
+        "for f in x:\n        pass\n    return f",
+        "try:\n        return x\n    except OSError as f:\n        return f",
+        "match x:\n        case [f, *_]:\n            return f",
+        "return [y for y in x if (f := y)], f",
+    ],
+)
+def test_a_local_name_is_not_that_of_the_module(package, body):
+    text = f"from .other import f\n\n\ndef run(x):\n    {body}\n"
+    assert of_code(package, text) == of_code(package, text, OTHER.replace("return x", "return x + 1"))
+
+
+def test_flags_of_the_compiler_count(package):
+    assert stale_after(lambda: edit(package / "native/flags.toml", "-O3", "-O2")) == SWEEP | CELLS
+    assert stale_after(lambda: edit(package / "native/flags.toml", "# One file", "# A file")) == set()
+
+
+def test_a_library_older_than_its_sources_is_told(package):
+    library = package / "native/_native.test.so"
+    assert provenance.outdated_library() is None  # nothing was built
+    library.write_text("")
+    os.utime(library, (1, 1))
+    assert provenance.outdated_library() is None  # installed: no setup.py two folders up
+    source = package.parent / "clone/src/learner_collusion"
+    source.parent.mkdir(parents=True)
+    package.rename(source)
+    (source.parents[1] / "setup.py").write_text("")
+    provenance.PACKAGE = source
+    told = provenance.outdated_library()
+    assert told.endswith("`pip install -e .`.") and "\n" not in told
+    library = source / "native/_native.test.so"
+    os.utime(library)
+    assert provenance.outdated_library() is None
+    os.utime(source / "native/flags.toml", (2**32, 2**32))
+    assert "older than flags.toml" in provenance.outdated_library()
+
+
+def test_the_keys_that_a_model_is_given_count(monkeypatch):
+    before = registry.builder_code("cnn"), registry.builder_code("vgg")
+    monkeypatch.setitem(registry.MODELS, "cnn", dataclasses.replace(registry.MODELS["cnn"], options=("variant",)))
+    assert provenance.fingerprint(*before[0]) != provenance.fingerprint(*registry.builder_code("cnn"))
+    assert before[1] == registry.builder_code("vgg")
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A current folder with a package of the user's."""
+    (tmp_path / "mine").mkdir()
+    files = {
+        "mine/__init__.py": "raise ImportError('read, not imported')",
+        "mine/nets.py": "import json\nfrom .layers import block\nfrom helper import scale\n\nclass Net: pass\n",
+        "mine/layers.py": "block = 1\n",
+        "mine/unrelated.py": "other = 1\n",
+        "helper.py": "scale = 1\n",
+        "alone.py": "def net(classes, width):\n    return None\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def of_model(model):
+    provenance.fingerprint.cache_clear()
+    return provenance.fingerprint(*registry.builder_code(model))
+
+
+@pytest.mark.parametrize(
+    ("model", "file", "counts"),
+    [
+        ("mine.nets.Net", "mine/nets.py", True),
+        ("mine.nets.Net", "mine/__init__.py", True),
+        ("mine.nets.Net", "mine/layers.py", True),
+        ("mine.nets.Net", "helper.py", True),
+        ("mine.nets.Net", "mine/unrelated.py", False),
+        ("alone.net", "alone.py", True),
+        ("alone.net", "helper.py", False),
+    ],
+)
+def test_a_model_of_the_users_counts_with_what_it_imports_of_hers(elsewhere, model, file, counts):
+    before = of_model(model)
+    with open(elsewhere / file, "a") as text:
+        text.write("\n# a comment\n")
+    assert of_model(model) == before
+    with open(elsewhere / file, "a") as text:
+        text.write("\nCHANGED = 1\n")
+    assert (of_model(model) != before) == counts
+
+
+def test_a_model_that_is_not_found_is_told(elsewhere):
+    for model in ("mine.nothing.Net", "nowhere.Net"):
+        with pytest.raises(UserError, match="there is no module") as caught:
+            of_model(model)
+        assert "\n" not in str(caught.value)

@@ -86,12 +86,27 @@ class Outer:
         ({"tuning": {"rate": 1}}, "at tuning are wrong .it lacks the key `trials`"),
         ({"tuning": {"trials": "many", "rate": 1}}, "at tuning.trials are wrong .Expected `int`, got `str`"),
         ({}, "settings are wrong .it lacks the key `tuning`"),
+        ({"tuning": {"trials": 1, "rate": 1}, "runs": 2}, "unknown key 'runs'"),
+        ({"tuning": {"trials": 1, "rate": 1, "trails": 2}}, "unknown key 'tuning.trails'"),
     ],
 )
 def test_a_missing_or_mistyped_setting_is_one_sentence(mapping, words):
     with pytest.raises(UserError, match=words) as caught:
         settings.convert(mapping, Outer)
     assert "\n" not in str(caught.value)
+
+
+def test_a_kind_of_data_set_that_is_none():
+    with pytest.raises(UserError, match=r"no kind of data set \(table or images\): correct"):
+        settings.of_kind({"kind": "sound"}, table=print, images=print)
+
+
+def test_a_table_of_a_changed_model_is_marked(config):
+    wide = copy.deepcopy(config) | {"fidelity": "wide"}
+    wide["images"]["protocols"]["cnn"] |= {"width": 2, "epochs": 3}
+    note = settings.take(wide, config, "table", "table3_cnn")["note"]
+    assert note == "Fidelity 'wide', not the paper's: width 2 instead of 1."
+    assert settings.take(wide, config, "table", "table4_vgg")["note"] == ""
 
 
 def options(*arguments):
@@ -125,3 +140,17 @@ def test_an_unknown_data_set_or_protocol(config):
         settings.take(config, config, "prepare", "wine")
     with pytest.raises(UserError, match="protocol 'adagrad' is not declared"):
         settings.take(config, config, "train_images", "adagrad-cifar10")
+
+
+def test_without_a_file_the_configuration_here_counts_else_the_papers(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert settings.configured(options()) == config
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config | {"seed": 7}))
+    assert settings.from_options(options(), "tune")["seed"] == 7
+
+
+@pytest.mark.parametrize("text", ["nan", "-1", "inf", "soon"])
+def test_minutes_that_are_none(text):
+    with pytest.raises((argparse.ArgumentTypeError, ValueError)):
+        settings.minutes(text)
+    assert settings.minutes("0.5") == 0.5

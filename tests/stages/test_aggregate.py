@@ -12,7 +12,7 @@ ONE = {"protocol": "sgd", "dataset": "digits", "model": "cnn", "learners": 2, "a
        "drop_rate": 0.0, "beta": 1.0, "run": 0}  # fmt: skip
 
 
-def history(path, cell, value=0.5, missing=None):
+def history(path, cell, value=0.5, missing=None, seed=0):
     rows = {
         "evaluation": [1, 2],
         "split": ["test"] * 2,
@@ -20,7 +20,9 @@ def history(path, cell, value=0.5, missing=None):
         "learner": [-1] * 2,
         "value": [value, 0.4],
     }
-    metadata = {"cell": cell, "settings": {"seed": 0}} | ({"missing": missing} if missing else {})
+    metadata = {"cell": cell, "settings": {"seed": seed}, "precision": "fp32"} | (
+        {"missing": missing} if missing else {}
+    )
     parquet.write(path, {k: [] for k in rows} if missing else rows, CELL_HISTORY, metadata)
     return str(path)
 
@@ -34,7 +36,25 @@ def test_each_row_has_its_cell(tmp_path):
         mine = table[table["beta"] == beta].reset_index(drop=True)
         pd.testing.assert_frame_equal(mine[CELL_HISTORY.names], parquet.read(path))
         assert (mine[list(CELL)] == pd.Series(ONE | {"beta": beta})).all(axis=None)
-    assert parquet.read_metadata(tmp_path / "all.parquet")["settings"] == {"sgd": {"seed": 0}}
+    assert parquet.read_metadata(tmp_path / "all.parquet")["settings"] == {
+        "sgd-digits": [{"seed": 0, "precision": "fp32"}]
+    }
+
+
+def test_all_settings_that_differ_are_kept(tmp_path):
+    """Cells of two configurations, two data sets: nothing is overwritten by the last one."""
+    paths = [
+        history(tmp_path / "a.parquet", ONE),
+        history(tmp_path / "b.parquet", ONE | {"run": 1}),
+        history(tmp_path / "c.parquet", ONE | {"run": 2}, seed=1),
+        history(tmp_path / "d.parquet", ONE | {"dataset": "svhn"}, seed=2),
+    ]
+    aggregate.images(paths, str(tmp_path / "all.parquet"))
+    found = parquet.read_metadata(tmp_path / "all.parquet")["settings"]
+    assert {name: [one["seed"] for one in known] for name, known in found.items()} == {
+        "sgd-digits": [0, 1],
+        "sgd-svhn": [2],
+    }
 
 
 def test_data_that_are_not_available_are_named(tmp_path):

@@ -71,7 +71,9 @@ def test_wrong_checksum_and_missing_mirror(folder, monkeypatch):
 
 
 def test_images_without_files(folder, capsys):
-    given = settings(folder / "s.yaml", kind="images", source="digits", md5={}, missing="fail")
+    given = folder / "s.yaml"
+    network = {"retries": 0, "timeout": 1}
+    given.write_text(yaml.safe_dump({"kind": "images", "source": "digits", "md5": {}, "missing": "fail", **network}))
     run("--dataset", "digits", "--settings", given)
     with tarfile.open(folder / "results/datasets/raw/digits/archive.tar") as tar:
         assert tar.getnames() == ["description.json"]

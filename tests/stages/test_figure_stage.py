@@ -74,6 +74,18 @@ def test_from_the_configuration_by_hand(folder, config):
     assert len(pd.read_csv(folder / "f.csv")) == 4
 
 
+def test_records_of_another_configuration_are_told(folder, config, monkeypatch):
+    """Reduced records, drawn by hand with the paper's configuration, are not labelled as the paper's."""
+    from learner_collusion.figures import tabular
+
+    notes = []
+    monkeypatch.setattr(tabular, "diversity", lambda settings, records, output: notes.append(settings.note))
+    write_tabular(folder / "r.parquet")
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    assert cli.main(["figure", "--figure", "fig2_diversity", "--records", "r.parquet", "--output", "f.pdf"]) == 0
+    assert notes == ["The records were not made with this configuration: they do not say what they were made with."]
+
+
 def test_missing_records_are_told_before_anything_is_drawn(folder, capsys):
     (folder / "s.yaml").write_text(yaml.safe_dump(settings("fig2_diversity")))
     assert cli.main(["figure", "--figure", "fig2_diversity", "--settings", "s.yaml"]) == 1

@@ -110,12 +110,12 @@ def data_modules(code: str) -> set[str]:
 
 def test_each_family_loads_what_it_uses_and_no_more(folder):
     (folder / "t.csv").write_text("x,y\n1,2\n")
-    table = TABLE | {"content_sha256": None}
+    table = {key: value for key, value in TABLE.items() if key != "kind"} | {"content_sha256": None}
     given = {"source": "digits", "classes": 10, "train": 1437, "test": 360, "content_sha256": None}
     network = {"missing": "fail", "retries": 0, "timeout": 1}
     assert not loaded("") & {"numpy", "pandas", "torch", "pyarrow"}
     assert data_modules(f"prepare.prepare_table('t', {table}, 't.csv', 't.parquet')") == {"tabular"}
     assert data_modules("from learner_collusion.data import splits") == {"splits"}  # without the reader of raw tables
-    fetched = f"fetch.fetch_images('digits', {given | network}, 'd.tar')"
+    fetched = f"fetch.fetch_images('digits', { {'source': 'digits'} | network}, 'd.tar')"
     assert data_modules(fetched) == {"images", "image_arrays", "sources", "digits"}
     assert data_modules(f"prepare.prepare_images('digits', {given}, 'd.tar', 'd.npz')") == data_modules(fetched)

@@ -124,6 +124,18 @@ def test_the_command_needs_no_more_than_the_cell(npz, mapping, settings, tmp_pat
     assert Path(path).read_bytes() == Path("other.parquet").read_bytes()
 
 
+def test_hardware_is_that_of_the_options_else_of_the_configuration():
+    configured = {"device": "cuda", "precision": "bf16", "compile": True, "threads": 4, "checkpoint_minutes": 1}
+    chosen = train_images.chosen_hardware(options(*FLAGS), "fp32", configured)
+    assert chosen == Hardware("cuda", "fp32", True, 4, 1)
+    own = options(*FLAGS, "--device", "cpu", "--no-compile", "--threads", "2", "--checkpoint-minutes", "0")
+    assert train_images.chosen_hardware(own, "fp32", configured) == Hardware("cpu", "fp32", False, 2, 0)
+    assert train_images.chosen_hardware(options(*FLAGS), "tf32", {}) == Hardware(precision="tf32")
+    for wrong in ("nan", "-1"):
+        with pytest.raises(SystemExit):
+            options(*FLAGS, "--checkpoint-minutes", wrong)
+
+
 def test_a_beta_beyond_1_is_one_sentence(mapping, tmp_path):
     (tmp_path / "settings.yaml").write_text(yaml.safe_dump(mapping))
     flags = [*FLAGS[:-3], "1.2", *FLAGS[-2:], "--settings", str(tmp_path / "settings.yaml")]

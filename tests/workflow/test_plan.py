@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from workflows import planned, processor_seconds, snakemake
+from workflows import ROOT, planned, processor_seconds, snakemake
 
 
 def test_the_whole_paper_is_planned_in_seconds_without_torch(tmp_path):
@@ -121,3 +121,27 @@ def test_a_wrong_configuration_ends_in_one_sentence(tmp_path, text, words):
     output = result.stdout + result.stderr
     assert result.returncode != 0 and words in output and "Traceback" not in output
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("target", "right"),
+    [("results/datasets/abalone.npz", "abalone.parquet"), ("results/datasets/digits.parquet", "digits.npz")],
+)
+def test_a_data_set_of_the_other_kind_is_told(tmp_path, target, right):
+    result = snakemake("-n", "--cores", "1", "--directory", tmp_path, target)
+    output = result.stdout + result.stderr
+    assert result.returncode != 0 and f"is prepared as results/datasets/{right}: ask for that file." in output
+    assert "most recent call" not in output
+
+
+def test_a_model_beside_the_workflow_is_found(tmp_path):
+    """Where Snakemake was started, not where it writes."""
+    cell = "results/images/cnn/cifar10/{}/m5-probability/drop0/beta1/run0/history.parquet"
+    start = tmp_path / "start"
+    start.mkdir()
+    (start / "my_nets.py").write_text("raise ImportError('read, not imported')\n")
+    plan = ("-n", "-s", ROOT / "Snakefile", "--cores", "1", "--directory", tmp_path / "out")
+    result = snakemake(*plan, cell.format("my_nets.Net"), clone=start)
+    assert result.returncode == 0, (result.stdout + result.stderr)[-2000:]
+    result = snakemake(*plan, cell.format("no_such_nets.Net"), clone=start)
+    assert result.returncode != 0 and "there is no module 'no_such_nets'" in result.stdout + result.stderr

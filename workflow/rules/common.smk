@@ -15,17 +15,30 @@ from learner_collusion.data.registry import IMAGE_SOURCES
 from learner_collusion.errors import UserError
 from learner_collusion.figures.registry import FIGURES
 from learner_collusion.models.registry import builder_code
-from learner_collusion.plan import cells, configuration, settings
-from learner_collusion.plan.provenance import fingerprint
+from learner_collusion.plan import cells, configuration, parts, settings
+from learner_collusion.plan.provenance import fingerprint, outdated_library
 from learner_collusion.publishing.registry import TABLES
 
-# Jobs use the interpreter that runs Snakemake (unless a conda environment comes before it) and the code of this clone.
+# Jobs use the interpreter that runs Snakemake (unless a conda environment comes before it) and the code of this clone. A
+# model of the user's is found in the folder where Snakemake was started, whatever --directory says.
+STARTED_IN = getattr(workflow, "rundir", workflow.basedir)  # Snakemake 9.6 does not tell
+if STARTED_IN not in sys.path:
+    sys.path.append(STARTED_IN)
 os.environ.update(
     PATH=os.pathsep.join(
         [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     ),
     PYTHONPATH=os.pathsep.join(
-        filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")])
+        dict.fromkeys(
+            filter(
+                None,
+                [
+                    str(ROOT / "src"),
+                    *os.environ.get("PYTHONPATH", "").split(os.pathsep),
+                    STARTED_IN,
+                ],
+            )
+        )
     ),
 )
 
@@ -36,7 +49,7 @@ def checked(config):
         configuration.check(config)
     except UserError as error:
         raise WorkflowError(str(error)) from None
-    return config, configuration.load(ROOT / "config.yaml")
+    return config, configuration.load(configuration.PAPER)
 
 
 CONFIG, PAPER = checked(config)
@@ -64,11 +77,9 @@ DATASETS = [name for name in TABULAR["datasets"] if "tabular" in PARTS] + [
     name for name in cells.datasets(CONFIG, IMAGES["enabled"]) if "images" in PARTS
 ]
 
-# Where the raw files are copied from if their origin does not answer: an environment variable and no parameter, so that
-# another mirror makes nothing stale. A relative folder counts from the root of this clone.
-MIRROR = CONFIG["datasets"]["mirror"] or os.environ.get("LEARNER_COLLUSION_MIRROR")
-if MIRROR:
-    os.environ.update(LEARNER_COLLUSION_MIRROR=str((ROOT / MIRROR).resolve()))
+configuration.use_mirror(CONFIG, STARTED_IN)
+if warning := outdated_library():
+    logger.warning(warning)
 
 
 wildcard_constraints:
@@ -77,8 +88,8 @@ wildcard_constraints:
     kind="parquet|npz",
     figure="|".join(FIGURES),
     table="|".join(TABLES),
-    part="theory|tabular|images",
-    records="tabular|images|" + "|".join(f"images/{e}" for e in IMAGES["experiments"]),
+    part="|".join(parts.PARTS),
+    records="|".join([*parts.RECORDED, *(f"images/{e}" for e in IMAGES["experiments"])]),
     protocol="|".join(IMAGES["protocols"]),
     model=r"[\w.]+",
     learners=r"\d+",
@@ -103,6 +114,16 @@ def raw_file(wildcards):
     """The raw file of a table, or the archive of an image data set."""
     table = CONFIG["tables"].get(wildcards.dataset, {"file": "archive.tar"})
     return f"results/datasets/raw/{wildcards.dataset}/{table['file']}"
+
+
+def raw_of_prepared(wildcards):
+    """The raw file that a prepared one is made of; one sentence where a table is asked for as images, or images as a table."""
+    right = prepared(wildcards.dataset)
+    if not right.endswith(f".{wildcards.kind}"):
+        raise WorkflowError(
+            f"{wildcards.dataset} is prepared as {right}: ask for that file."
+        )
+    return raw_file(wildcards)
 
 
 def prepared(dataset):
@@ -138,7 +159,10 @@ def cell_minutes(wildcards, attempt):
 
 def cell_code(wildcards):
     """The code that trains a cell: the loop, and the model that it names."""
-    return code("train_images", *builder_code(wildcards.model))
+    try:
+        return code("train_images", *builder_code(wildcards.model))
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def aggregated(wildcards):
@@ -164,12 +188,8 @@ def aggregate_code(wildcards):
 def figure_records(wildcards):
     """The records that a figure reads; Figures 1 and 7 to 9 read none."""
     figure = FIGURES[wildcards.figure]
-    paths = {
-        "theory": [],
-        "tabular": ["results/records/tabular.parquet"],
-        "images": [f"results/records/images/{figure.experiment}.parquet"],
-    }
-    return paths[figure.part]
+    path = parts.records(figure.part, figure.experiment)
+    return [path] if path else []
 
 
 def figure_code(wildcards):
@@ -186,10 +206,8 @@ def table_code(wildcards):
 
 def claims_records(wildcards):
     """The records that the claims of a part are judged by; the theory needs none."""
-    paths = {
-        part: [f"results/records/{part}.parquet"] for part in ("tabular", "images")
-    }
-    return paths.get(wildcards.part, [])
+    path = parts.records(wildcards.part)
+    return [path] if path else []
 
 
 def claims_code(wildcards):

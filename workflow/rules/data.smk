@@ -37,7 +37,7 @@ rule prepare:
     """Parse and check a data set: a table as typed Parquet, images as arrays."""
     input:
         settings="results/settings/prepare/{dataset}.yaml",
-        raw=raw_file,
+        raw=raw_of_prepared,
     output:
         "results/datasets/{dataset}.{kind}",
     log:

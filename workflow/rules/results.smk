@@ -86,7 +86,10 @@ rule table:
             "results/tables/{table}.md",
             caption="../report/figure.rst",
             category=lambda wildcards: TABLES[wildcards.table].part,
-            labels={"table": "{table}"},
+            labels=lambda wildcards: {
+                "table": wildcards.table,
+                "shows": TABLES[wildcards.table].shows,
+            },
         ),
         parquet="results/tables/{table}.parquet",
     log:

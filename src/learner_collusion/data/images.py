@@ -100,7 +100,7 @@ def prepare(dataset: str, settings: Expected, raw: str | Path, output: str | Pat
             f"{settings.content_sha256[:12]}...): fetch the original files, or another copy of them."
         )
     arrays = dict(zip(image_arrays.ARRAYS, (*train, *test), strict=True))
-    image_arrays.write(output, arrays, {"dataset": dataset, "content": checksum})
+    image_arrays.write(output, arrays, {"dataset": dataset, "content_sha256": checksum})
     return f"from {where}"
 
 

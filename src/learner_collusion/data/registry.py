@@ -6,3 +6,6 @@ To add a source: write the module, and add its entry; a data set that uses it is
 """
 
 IMAGE_SOURCES = {"cifar": "cifar", "svhn": "svhn", "digits": "digits"}
+
+# The environment variable that names a folder with copies of the raw files.
+MIRROR_VARIABLE = "LEARNER_COLLUSION_MIRROR"

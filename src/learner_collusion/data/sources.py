@@ -12,8 +12,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..files import replacing
-
-MIRROR_VARIABLE = "LEARNER_COLLUSION_MIRROR"
+from .registry import MIRROR_VARIABLE
 
 
 class Unavailable(Exception):

@@ -79,7 +79,7 @@ def prepare(raw: str | Path, output: str | Path, name: str, table: Table) -> Non
         "dataset": name,
         "target": table.target,
         "log_target": table.log_target,
-        "content": checksum,
+        "content_sha256": checksum,
         "rows": len(complete),
         "rows_with_missing_values": len(frame) - len(complete),
         "provenance": parquet.provenance("pandas"),
@@ -91,7 +91,7 @@ def prepare(raw: str | Path, output: str | Path, name: str, table: Table) -> Non
 def describe(path: str | Path) -> str:
     """One line about a prepared table."""
     metadata = parquet.read_metadata(path)
-    return json.dumps({k: metadata[k] for k in ("dataset", "target", "rows", "rows_with_missing_values", "content")})
+    return json.dumps({k: metadata[k] for k in ("dataset", "target", "rows", "rows_with_missing_values", "content_sha256")})
 
 
 def content(frame: pd.DataFrame, categorical: tuple[str, ...]) -> str:

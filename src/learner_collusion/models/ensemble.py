@@ -61,7 +61,7 @@ def ensemble(model: str, learners: int, classes: int, width: float = 1, **option
     build = builder(model)
     try:
         inspect.signature(build).bind(classes, width, **options)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:  # ValueError: code in C that does not say what it takes
         arguments = ", ".join(["classes", "width", *options])
         raise UserError(f"The model {model!r} must take ({arguments}), but: {error}.") from None
     members = [build(classes, width, **options) for _ in range(learners)]

@@ -5,6 +5,9 @@ A model that is not listed is named by a dotted path, such as `my_package.nets.M
 """
 
 import importlib
+import os
+import re
+import sys
 from dataclasses import dataclass
 
 from ..errors import UserError
@@ -28,27 +31,44 @@ MODELS = {
 }
 
 
+DOTTED_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
+
 def title(model: str) -> str:
     """The model's name as figures and claims print it."""
     return MODELS[model].title if model in MODELS else model.rsplit(".", 1)[-1]
 
 
 def builder_code(model: str) -> list[str]:
-    """What a fingerprint needs to cover the code of a registered model; nothing for a dotted path."""
-    return [f"models.{MODELS[model].build}"] if model in MODELS else []
+    """What a fingerprint needs to cover the code of a model, and which keys of the protocol it is given."""
+    if model not in MODELS:
+        return [f"path:{model}"]
+    return [f"models.{MODELS[model].build}", f"={MODELS[model].options}"]
 
 
 def builder(model: str):
-    """The function or class that builds a base learner: of an entry here, or at a dotted path. UserError where there is none."""
+    """The function or class that builds a base learner: of an entry here, or at a dotted path, which may start in the current
+    folder. UserError where there is none."""
     if model in MODELS:
         module, _, name = MODELS[model].build.partition(":")
         return getattr(importlib.import_module(f"{__package__}.{module}"), name)
+    if not DOTTED_PATH.fullmatch(model):
+        raise UserError(unknown(model))
     module, _, name = model.rpartition(".")
-    if not module:
-        raise UserError(
-            f"The model {model!r} is unknown: choose one of {', '.join(MODELS)}, or give the dotted path of a class."
-        )
+    if os.getcwd() not in sys.path and "" not in sys.path:  # the console script does not look there
+        sys.path.append(os.getcwd())
     try:
-        return getattr(importlib.import_module(module), name)
+        found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise UserError(f"The model {model!r} cannot be imported ({error}): check its dotted path.") from None
+    if not callable(found):
+        raise UserError(f"The model {model!r} is no function or class: check its dotted path.")
+    return found
+
+
+def unknown(model: str) -> str:
+    """What a user is told of a name that is no model."""
+    return (
+        f"The model {model!r} is unknown: choose one of {', '.join(MODELS)}, or give the dotted path of a class, such as "
+        "my_package.nets.MyNet."
+    )

@@ -5,29 +5,34 @@ Imported while Snakemake parses: the standard library, PyYAML and jsonschema alo
 
 import copy
 import difflib
+import math
+import os
 from pathlib import Path
 
 import yaml
 
-from ..data.registry import IMAGE_SOURCES
+from ..data.registry import IMAGE_SOURCES, MIRROR_VARIABLE
 from ..errors import UserError
 from ..figures.registry import FIGURES
-from ..models.registry import MODELS
+from ..models.registry import DOTTED_PATH, MODELS, unknown
+from .parts import PARTS
 
-REPOSITORY = Path(__file__).parents[3]  # of a clone; an installed package has neither the schema nor the paper's file
-SCHEMA = REPOSITORY / "workflow/schemas/config.schema.yaml"
-PAPER = REPOSITORY / "config.yaml"
+_HERE = Path(__file__).parent
+REPOSITORY = _HERE.parents[2]
 
-# The settings that make an experiment smaller than the paper's, by part of the paper.
-_PARTS = {
-    "tabular": [
-        f"tabular.{key}"
-        for key in ("datasets", "runs", "betas", "split", "preprocessing", "training", "tuning", "codependence")
-    ],
-    "theory": ["theory.cases"],
-    "claims": ["claims.bootstrap", "claims.confidence"],
-    "illustration": ["illustration"],
-}
+
+def _shipped(path: str) -> Path:
+    """A file of the repository: in a clone where it lies there, in an installed package beside this module."""
+    inside = _HERE / Path(path).name
+    return inside if inside.exists() else REPOSITORY / path
+
+
+# setup.py puts copies of these two into the package that it builds.
+SCHEMA = _shipped("workflow/schemas/config.schema.yaml")
+PAPER = _shipped("config.yaml")
+
+# What else is compared with the paper's: not a part, but what some figures and claims depend on.
+_OTHERS = {"claims": ("claims.bootstrap", "claims.confidence"), "illustration": ("illustration",)}
 
 
 def load(path: str | Path) -> dict:
@@ -39,6 +44,17 @@ def load(path: str | Path) -> dict:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is not valid YAML ({reason}): correct it there.") from None
+
+
+def use_mirror(config: dict, start: str | Path) -> None:
+    """Tell all that fetches where the mirror is: the configuration's folder, else the environment variable's. A relative one
+    counts from `start`, the folder in which the command was started.
+
+    An environment variable and no setting, so that another mirror makes nothing stale.
+    """
+    mirror = config["datasets"]["mirror"] or os.environ.get(MIRROR_VARIABLE)
+    if mirror:
+        os.environ[MIRROR_VARIABLE] = str((Path(start) / mirror).resolve())
 
 
 def overlay(base: dict, top: dict) -> dict:
@@ -67,21 +83,21 @@ def load_all(paths: list[str | Path]) -> dict:
 def schema() -> dict:
     """The JSON schema, with the names that the registries declare."""
     found = load(SCHEMA)
-    dotted = {"type": "string", "pattern": r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$"}
+    dotted = {"type": "string", "pattern": f"^{DOTTED_PATH.pattern}$"}
     found["$defs"]["model"] = {"anyOf": [{"enum": list(MODELS)}, dotted]}
+    found["$defs"]["part"] = {"enum": list(PARTS)}
     found["$defs"]["source"] = {"enum": list(IMAGE_SOURCES)}
     return found
 
 
 def check(config: dict) -> None:
     """UserError, one sentence, at the first thing that the schema does not allow."""
-    if SCHEMA.exists():
-        import jsonschema
+    import jsonschema
 
-        validator = jsonschema.Draft202012Validator(schema())
-        errors = sorted(validator.iter_errors(config), key=lambda e: [str(p) for p in e.absolute_path])
-        if errors:
-            raise UserError(_sentence(errors[0]))
+    validator = jsonschema.Draft202012Validator(schema())
+    errors = sorted(validator.iter_errors(config), key=lambda e: [str(p) for p in e.absolute_path])
+    if errors:
+        raise UserError(_sentence(errors[0]))
     unknown = [name for name in config["tabular"]["datasets"] if name not in config["tables"]]
     if unknown:
         raise UserError(
@@ -167,7 +183,21 @@ def _sentence(error) -> str:
             f"The configuration's {where} is {error.instance}, but beta must lie in [0, 1]: beyond 1 the objective "
             "has no lower bound (Theorem 5.1)."
         )
+    if error.validator == "anyOf" and isinstance(error.instance, str):  # a model is a registered name or a dotted path
+        return f"The configuration's {where} is wrong: {unknown(error.instance)}"
+    if error.validator == "type" and isinstance(error.instance, str) and _is_number(error.instance):
+        return (
+            f"The configuration's {where} is {error.instance!r}, which YAML reads as text: write the number with a point, such "
+            f"as {float(error.instance):.1e}, and without quotes."
+        )
     return f"The configuration's {where} is wrong: {error.message}; see the comments in config.yaml."
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def differences(config: dict, paper: dict, *parts: str) -> list[str]:
@@ -179,14 +209,15 @@ def differences(config: dict, paper: dict, *parts: str) -> list[str]:
     found = []
     for part in parts:
         for (name, ours), (_, theirs) in zip(_settings(config, part), _settings(paper, part), strict=True):
-            mine = _compare(name, ours, theirs)
+            mine = compare(name, ours, theirs)
             found += [f"{name}: {', '.join(mine)}"] if several and mine and part.startswith("images.") else mine
     return list(dict.fromkeys(found))
 
 
 def _settings(config: dict, part: str) -> list[tuple[str, object]]:
     if not part.startswith("images."):
-        return [(path.split(".")[-1], _at(config, path)) for path in _PARTS[part]]
+        paths = PARTS[part].settings if part in PARTS else _OTHERS[part]
+        return [(path.split(".")[-1], _at(config, path)) for path in paths]
     name = part.removeprefix("images.")
     # an experiment that a preset adds has no counterpart in the paper
     experiment = config["images"]["experiments"].get(name)
@@ -201,11 +232,12 @@ def _at(config: dict, path: str):
     return config
 
 
-def _compare(name: str, ours, theirs) -> list[str]:
+def compare(name: str, ours, theirs) -> list[str]:
+    """What differs between two values of a setting, or between the keys of two mappings: "runs 2 instead of 10"."""
     if ours == theirs:
         return []
     if isinstance(ours, dict) and isinstance(theirs, dict):
-        return [line for key in ours for line in _compare(key, ours[key], theirs.get(key))]
+        return [line for key in ours for line in compare(key, ours[key], theirs.get(key))]
 
     def show(value) -> str:
         if value is None:
@@ -219,5 +251,9 @@ def _compare(name: str, ours, theirs) -> list[str]:
 
 def note(config: dict, paper: dict, *parts: str) -> str:
     """The line that marks reduced fidelity on a figure, table or claim; empty at the paper's settings."""
-    found = differences(config, paper, *parts)
+    return marked(config, differences(config, paper, *parts))
+
+
+def marked(config: dict, found: list[str]) -> str:
+    """The line that says what differs from the paper's settings; empty where nothing does."""
     return f"Fidelity {config['fidelity']!r}, not the paper's: {'; '.join(found)}." if found else ""

@@ -9,11 +9,15 @@ import ast
 import functools
 import hashlib
 import re
+import tomllib
 from pathlib import Path
+
+from .scopes import Names, names_of, scan, statements
+from .users_code import module_text
 
 PACKAGE = Path(__file__).parents[1]
 # Read by every stage, and no part of what it computes. What is chosen by name in a registry is a root of its own.
-_PLUMBING = re.compile(r"(cli|errors|plan(\..*)?|.*\.registry|claims\.catalogue)")
+_PLUMBING = re.compile(r"(cli|errors|plan(\..*)?|.*\.registry|claims\.catalogue(\..*)?)")
 # Compiled code, by the module that calls it; native/*.h serves all.
 _NATIVE = ("native.engine", "native.process", "native.convolution")
 
@@ -21,15 +25,23 @@ _NATIVE = ("native.engine", "native.process", "native.convolution")
 @functools.cache
 def fingerprint(*roots: str) -> str:
     """Twelve hex digits of all code that the roots reach; a root is "module" or "module:name", dotted below the package.
-    With "!" at its end only the definition itself counts: a command that hands on to one family or another."""
+
+    With "!" at its end only the definition itself counts: a command that hands on to one family or another. "=text" counts
+    as it stands: options of a registry's entry. "path:my_module.MyNet" is code of the user, outside of the package.
+    """
     reached: dict[tuple[str, str], str] = {}
     queue = []
     for root in roots:
-        module, _, name = root.removesuffix("!").partition(":")
-        if root.endswith("!"):
-            reached[module, name] = _piece(module, name)[0]
+        if root.startswith("="):
+            reached[root, ""] = ""
+        elif root.startswith("path:"):
+            reached[root, ""] = module_text(root.removeprefix("path:"))
         else:
-            queue.append((module, name))
+            module, _, name = root.removesuffix("!").partition(":")
+            if root.endswith("!"):
+                reached[module, name] = _piece(module, name)[0]
+            else:
+                queue.append((module, name))
     while queue:
         module, name = queue.pop()
         if (module, name) in reached or _PLUMBING.fullmatch(module):
@@ -47,145 +59,96 @@ def fingerprint(*roots: str) -> str:
 
 
 def _compiled(module: str) -> str:
-    """The C++ of a native module without comments and white space."""
-    sources = [
-        path
-        for folder in (PACKAGE / "native", PACKAGE.joinpath(*module.split(".")))
-        for path in sorted(folder.iterdir())
-        if path.suffix in (".cpp", ".h")
-    ]
+    """The C++ of a native module without comments and white space, and the flags that it is compiled with."""
+    folders = (PACKAGE / "native", PACKAGE.joinpath(*module.split(".")))
+    sources = [path for folder in folders for path in sorted(folder.iterdir()) if path.suffix in (".cpp", ".h")]
     texts = (re.sub(r"//[^\n]*|/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.S) for path in sources)
-    return "\n".join(" ".join(text.split()) for text in texts)
+    flags = tomllib.loads((PACKAGE / "native/flags.toml").read_text(encoding="utf-8"))
+    return "\n".join([*(" ".join(text.split()) for text in texts), repr(flags)])
+
+
+def outdated_library() -> str | None:
+    """In a clone: a sentence, where the compiled library is older than its sources; else None."""
+    native = PACKAGE / "native"
+    built = [path.stat().st_mtime for path in native.glob("_native.*.so")]
+    if not built or not (PACKAGE.parents[1] / "setup.py").exists():  # installed, the library came with its sources
+        return None
+    sources = [path for suffix in ("cpp", "h", "toml") for path in native.rglob(f"*.{suffix}")]
+    newest = max(sources, key=lambda path: path.stat().st_mtime)
+    if newest.stat().st_mtime <= max(built):
+        return None
+    return (
+        f"The native library is older than {newest.name}, so it may compute something else than its sources say: "
+        "build it again with `make setup` or `pip install -e .`."
+    )
 
 
 @functools.cache
 def _piece(module: str, name: str) -> tuple[str, list[tuple[str, str]]]:
     """The code of one definition, and the definitions that it uses. Without a name, or with one that is not found: the
     whole module. "<module>" names the statements that run when the module is imported."""
-    definitions, imports = _module(module)
+    definitions, names = _module(module)
     if name not in definitions:
-        if name in imports:
-            return "", [imports[name]]
+        if isinstance(names.get(name), tuple):
+            return "", [names[name]]
         return "", [(module, other) for other in definitions]
     words: list[str] = []
     uses = [(module, "<module>")]
     for node in definitions[name]:
-        _scan(module, node, definitions, imports, words, uses)
+        scan(node, names, words, uses, functools.partial(_imported, module), _exists)
     return " ".join(words), list(dict.fromkeys(uses))
 
 
 @functools.cache
-def _module(module: str) -> tuple[dict[str, list[ast.AST]], dict[str, tuple[str, str]]]:
-    """(definitions by name, imported names) of a module; what is neither stands under "<module>"."""
-    tree = ast.parse(_path(module).read_text(encoding="utf-8"))
+def _module(module: str) -> tuple[dict[str, list[ast.AST]], Names]:
+    """(definitions by name, what each name of the module stands for); what defines no name stands under "<module>"."""
+    tree = _parsed(_path(module).read_text(encoding="utf-8"))
     definitions: dict[str, list[ast.AST]] = {"<module>": []}
-    imports: dict[str, tuple[str, str]] = {}
-    for node in _body(tree):
-        if isinstance(node, ast.ImportFrom):
-            imports |= _imported(module, node)
-        elif not isinstance(node, ast.Import):
-            for name in _defined(node) or ["<module>"]:
+    names: Names = {}
+    for node in statements(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names |= _imported(module, node)
+            if any(alias.name == "*" for alias in node.names):
+                definitions["<module>"].append(node)
+        else:
+            for name in names_of(node) or ["<module>"]:
                 definitions.setdefault(name, []).append(node)
-    return definitions, imports
+    return definitions, names | {name: (module, name) for name in definitions if name != "<module>"}
 
 
-def _body(node: ast.AST) -> list[ast.AST]:
-    """The statements of a module, class or function without the docstring."""
-    first = node.body[0] if node.body else None
-    documented = (
-        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
-    )
-    return node.body[1:] if documented else node.body
+_parsed = functools.cache(ast.parse)  # by the text
 
 
-def _defined(node: ast.AST) -> list[str]:
-    if isinstance(node, _NAMED):
-        return [node.name]
-    if not isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
-        return []
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    return [leaf.id for target in targets for leaf in ast.walk(target) if isinstance(leaf, ast.Name)]
-
-
-_NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-
-
-def _imported(module: str, node: ast.ImportFrom) -> dict[str, tuple[str, str]]:
-    """What the names of an import from this package stand for: (module, "") for a module, (module, name) for a definition."""
-    if not node.level:
-        return {}
-    package = module.split(".") if _path(module).name == "__init__.py" else module.split(".")[:-1]
-    base = package[: len(package) - node.level + 1] + (node.module.split(".") if node.module else [])
-    found = {}
+def _imported(module: str, node: ast.Import | ast.ImportFrom) -> Names:
+    """What the names of an import stand for: (module, "") for a module of this package, (module, name) for a definition in
+    it, and for all else the text of the import."""
+    if isinstance(node, ast.Import):
+        return dict(_plainly_imported(alias) for alias in node.names)
+    target = (node.module or "").split(".")
+    if node.level:
+        package = module.split(".") if _path(module).name == "__init__.py" else module.split(".")[:-1]
+        base = package[: len(package) - node.level + 1] + (target if node.module else [])
+    elif target[0] == PACKAGE.name:
+        base = target[1:]
+    else:
+        return {alias.asname or alias.name: f"{node.module}:{alias.name}" for alias in node.names}
+    found: Names = {}
     for alias in node.names:
         inner = ".".join([*base, alias.name])
-        found[alias.asname or alias.name] = (inner, "") if _exists(inner) else (".".join(base), alias.name)
+        definition = (".".join(base), "" if alias.name == "*" else alias.name)
+        found[alias.asname or alias.name] = (inner, "") if _exists(inner) else definition
     return found
 
 
-def _scan(module: str, node: ast.AST, definitions, imports: dict, words: list[str], uses: list) -> None:
-    """Append the code of `node` to `words`, in one pass, and the definitions of the package that it names to `uses`."""
-    if isinstance(node, _NAMED):
-        inner = list(ast.walk(node))
-        for leaf in inner:
-            if isinstance(leaf, ast.ImportFrom):
-                imports = imports | _imported(module, leaf)
-        if not isinstance(node, ast.ClassDef):  # a local name hides the module's
-            bound = {leaf.id for leaf in inner if isinstance(leaf, ast.Name) and isinstance(leaf.ctx, ast.Store)}
-            bound |= {leaf.arg for leaf in inner if isinstance(leaf, ast.arg)}
-            definitions = definitions.keys() - bound
-
-    def visit(node: ast.AST) -> None:
-        kind = type(node)
-        words.append(kind.__name__)
-        if kind is ast.Name:
-            words.append(node.id)
-            if node.id in definitions:
-                uses.append((module, node.id))
-            elif node.id in imports:
-                uses.append(imports[node.id])
-            return
-        if kind is ast.Attribute and (chain := _chain(node, imports)):
-            words.append(":".join(chain))
-            uses.append(chain[:2])
-            return
-        for field in node._fields:
-            value = _body(node) if field == "body" and kind in _NAMED else getattr(node, field, None)
-            if isinstance(value, ast.AST):
-                visit(value)
-            elif isinstance(value, list):
-                words.append("[")
-                for item in value:
-                    if isinstance(item, ast.AST):
-                        visit(item)
-                    else:
-                        words.append(repr(item))
-                words.append("]")
-            elif field != "ctx":
-                words.append(repr(value))
-
-    visit(node)
-
-
-def _chain(node: ast.Attribute, imports: dict) -> tuple[str, str, str] | None:
-    """(module, definition, attributes of it) that `alias.name` stands for where `alias` is a module of the package."""
-    names = []
-    while isinstance(node, ast.Attribute):
-        names.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name) or imports.get(node.id, ("", "x"))[1]:
-        return None
-    module = imports[node.id][0]
-    names.reverse()
-    for depth, name in enumerate(names):
-        if not _exists(f"{module}.{name}"):
-            return module, name, ".".join(names[depth + 1 :])
-        module = f"{module}.{name}"
-    return module, "", ""
+def _plainly_imported(alias: ast.alias) -> tuple[str, tuple[str, str] | str]:
+    first, _, rest = alias.name.partition(".")
+    if first == PACKAGE.name:
+        return (alias.asname, (rest, "")) if alias.asname else (first, ("", ""))
+    return alias.asname or first, alias.name if alias.asname else first
 
 
 def _path(module: str) -> Path:
-    path = PACKAGE.joinpath(*module.split("."))
+    path = PACKAGE.joinpath(*filter(None, module.split(".")))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 

@@ -5,7 +5,8 @@ changes the files of the stages that it concerns, and only those run again.
 """
 
 import argparse
-import os
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +15,8 @@ from ..errors import UserError
 from ..figures.registry import FIGURES
 from ..models.registry import MODELS, title
 from ..publishing.registry import TABLES
-from . import configuration
+from . import configuration, fidelity
+from .parts import RECORDED
 
 T = TypeVar("T")
 
@@ -72,17 +74,39 @@ def _train_images(config: dict, paper: dict, part: str) -> dict:
 
 def _figure(config: dict, paper: dict, part: str) -> dict:
     figure = FIGURES[part]
-    concerns = {"tabular": ["tabular"], "images": [f"images.{figure.experiment}"], "theory": []}[figure.part]
+    experiments = [figure.experiment] if figure.experiment else []
     draws = figure.draw.startswith("collusion:")
     return {
-        "note": configuration.note(config, paper, *(["illustration"] if draws else concerns)),
-        "titles": _titles(config, figure.part)
-        | _model_titles(config, [figure.experiment] if figure.experiment else []),
+        "note": configuration.note(
+            config, paper, *(["illustration"] if draws else _concerns(figure.part, experiments))
+        ),
+        "titles": _titles(config, figure.part) | _model_titles(config, experiments),
         "experiment": config["images"]["experiments"][figure.experiment] if figure.experiment else None,
         "options": figure.options,
         "seed": config["seed"],
         "illustration": config["illustration"] if draws else None,
+        "made": _made(config, paper, figure.part, experiments),
     }
+
+
+def _concerns(part: str, experiments: list[str]) -> list[str]:
+    """What the note of a figure, or of claims, compares with the paper's settings."""
+    if part in RECORDED:
+        return [f"{part}.{name}" for name in experiments] if experiments else [part]
+    return []
+
+
+def _made(config: dict, paper: dict, part: str, experiments: list[str]) -> dict:
+    """What the records of a part must have been made with; see `fidelity`."""
+    if part not in RECORDED:
+        return {}
+    if not experiments:
+        stages = ("tune", "train_tabular", "evaluate")
+        made = {stage: fidelity.recorded(take(config, paper, stage)) for stage in stages}
+        return {"datasets": config["tabular"]["datasets"], **made}
+    used = [config["images"]["experiments"][name] for name in experiments]
+    names = dict.fromkeys(f"{e['protocol']}-{dataset}" for e in used for dataset in e["datasets"])
+    return {"cells": {name: take(config, paper, "train_images", name) for name in names}}
 
 
 def _titles(config: dict, part: str) -> dict:
@@ -100,27 +124,26 @@ def _model_titles(config: dict, experiments: list[str]) -> dict:
 
 def _table(config: dict, paper: dict, part: str) -> dict:
     table = TABLES[part]
-    shared = {
-        "note": configuration.note(config, paper, "theory") if table.model is None else "",
-        "seed": config["seed"],
-    }
-    options = {}
-    if table.model is not None:
-        # the paper trains a model of Tables 3 and 4 by the protocol of the same name
-        protocol = configuration.protocol(config, table.model)
-        options = {key: protocol[key] for key in ("width", *MODELS[table.model].options) if key in protocol}
+    if table.model is None:
+        note, options = configuration.note(config, paper, table.part), {}
+    else:
+        options, papers = (_model_options(one, table.model) for one in (config, paper))
+        note = configuration.marked(config, configuration.compare("", options, papers))
     printed = {"title": table.title, "remark": table.remark}  # read from the registry; here so that a change redraws it
-    return {**shared, **printed, "cases": config["theory"]["cases"], "model": table.model, "options": options}
+    own = {"seed": config["seed"], "cases": config["theory"]["cases"], "model": table.model, "options": options}
+    return {"note": note, **own, **printed}
+
+
+def _model_options(config: dict, model: str) -> dict:
+    """What a model of Tables 3 and 4 is built with: the paper trains it by the protocol of the same name."""
+    protocol = configuration.protocol(config, model)
+    return {key: protocol[key] for key in ("width", *MODELS[model].options) if key in protocol}
 
 
 def _claims(config: dict, paper: dict, part: str) -> dict:
     enabled = config["images"]["enabled"]
-    concerns = {
-        "theory": ["theory"],
-        "tabular": ["tabular", "claims"],
-        "images": [*(f"images.{name}" for name in enabled), "claims"],
-    }[part]
     experiments = {name: config["images"]["experiments"][name] for name in enabled} if part == "images" else {}
+    concerns = [*_concerns(part, list(experiments)), "claims"] if part in RECORDED else [part]
     return {
         "part": part,
         "note": configuration.note(config, paper, *concerns),
@@ -131,6 +154,7 @@ def _claims(config: dict, paper: dict, part: str) -> dict:
         "claims": [_entry(claim) for claim in CLAIMS if claim.part == part],
         "experiments": experiments,
         "cases": config["theory"]["cases"] if part == "theory" else None,
+        "made": _made(config, paper, part, list(experiments)),
     }
 
 
@@ -167,7 +191,7 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
         "--config",
         nargs="+",
         metavar="FILE",
-        help="the configuration, and presets to lay over it (default: config.yaml)",
+        help="the configuration, and presets to lay over it (default: config.yaml here, else the paper's)",
     )
     either.add_argument("--settings", metavar="FILE", help="this stage's part of it alone, as the workflow writes it")
 
@@ -187,20 +211,26 @@ def from_options(options: argparse.Namespace, stage: str, part: str = "") -> dic
         if not isinstance(found, dict):
             raise UserError(f"{options.settings} holds no settings: delete it and run the workflow again.")
         return found
-    files = options.config or ["config.yaml"]
-    config = configuration.load_all(files)
-    if config["datasets"]["mirror"]:
-        os.environ.setdefault("LEARNER_COLLUSION_MIRROR", config["datasets"]["mirror"])
-    paper = configuration.load(configuration.PAPER) if configuration.PAPER.exists() else config
-    return take(config, paper, stage, part)
+    return take(configured(options), configuration.load(configuration.PAPER), stage, part)
+
+
+def configured(options: argparse.Namespace) -> dict | None:
+    """The configuration that a command was given: by default config.yaml here, else the paper's. None with `--settings`."""
+    if options.settings:
+        return None
+    default = Path("config.yaml")
+    config = configuration.load_all(options.config or [default if default.exists() else configuration.PAPER])
+    configuration.use_mirror(config, Path.cwd())
+    return config
 
 
 def convert(mapping: dict, kind: type[T]) -> T:
-    """`mapping` as the frozen dataclass `kind`; UserError, one sentence, where a setting is missing or has another type."""
+    """`mapping` as the frozen dataclass `kind`; UserError, one sentence, where a setting is missing, unknown, or has another
+    type."""
     import msgspec
 
     try:
-        return msgspec.convert(mapping, kind)
+        found = msgspec.convert(mapping, kind)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at ")
         place = where.strip("`").removeprefix("$").removeprefix(".")
@@ -208,6 +238,35 @@ def convert(mapping: dict, kind: type[T]) -> T:
         raise UserError(
             f"The settings{f' at {place}' if place else ''} are wrong ({what}): correct them in the configuration."
         ) from None
+    if unknown := _unknown(mapping, found):
+        raise UserError(f"The settings have an unknown key {unknown!r}: correct it, or remove it.")
+    return found
+
+
+def _unknown(mapping, found) -> str | None:
+    """The path of the first key of `mapping` that has no field in what became of it."""
+    if isinstance(mapping, list) and isinstance(found, list | tuple):
+        inner = (_unknown(*pair) for pair in zip(mapping, found, strict=True))
+        return next(filter(None, inner), None)
+    if not dataclasses.is_dataclass(found):
+        return None
+    names = {field.name for field in dataclasses.fields(found)}
+    for key, value in mapping.items():
+        if key not in names:
+            return key
+        if below := _unknown(value, getattr(found, key)):
+            return f"{key}.{below}"
+    return None
+
+
+def of_kind(settings: dict, **families: Callable) -> tuple[Callable, dict]:
+    """The function of the kind of data set (table or images) that the settings name, and the rest of them."""
+    kind = settings.get("kind")
+    if kind not in families:
+        raise UserError(
+            f"The settings name no kind of data set ({' or '.join(families)}): correct them in the configuration."
+        )
+    return families[kind], {key: value for key, value in settings.items() if key != "kind"}
 
 
 def parquet_beside(markdown: str, given: str | None) -> str:
@@ -216,6 +275,14 @@ def parquet_beside(markdown: str, given: str | None) -> str:
     if Path(parquet) == Path(markdown):
         raise UserError(f"{markdown} cannot be both Markdown and Parquet: give --output a name that ends in .md.")
     return parquet
+
+
+def minutes(text: str) -> float:
+    """A time of at least 0, for argparse."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text}, but must be a number of at least 0")
+    return number
 
 
 def results(path: str) -> str:

@@ -62,13 +62,12 @@ def losses(settings, entry: Table, output: str, parquet: str) -> None:
         for name, text in _OBJECTIVES.items()
     ]
     _write(parquet, rows, LOSSES, {"cases": settings.cases, "provenance": records.provenance("torch")})
-    note = f"**{settings.note}**\n\n" if settings.note else ""
     explained = (
         f"φ is the softmax, f_j the scores of learner j, k* the true class. Errors: the largest over {settings.cases} random "
         "examples in float64, of the two forms of the cross-entropy against each other, and of the gradient against autograd."
     )
     shown = [row | {name: f"{row[name]:.1e}" for name in _ERRORS} for row in rows]
-    write_text(output, f"# {entry.title}\n\n{note}{explained}\n\n{table(shown)}")
+    write_text(output, f"# {entry.title}\n\n{_note(settings)}{explained}\n\n{table(shown)}")
 
 
 def layers(settings, entry: Table, output: str, parquet: str) -> None:
@@ -92,7 +91,11 @@ def layers(settings, entry: Table, output: str, parquet: str) -> None:
     chosen = ", ".join(f"{key} {value}" for key, value in settings.options.items())
     count = f"{total:,} parameters for 10 classes, read from the module itself{f' ({chosen})' if chosen else ''}."
     remark = f"\n{entry.remark}\n" if entry.remark else ""
-    write_text(output, f"# {entry.title}\n\n{count}\n\n{table(rows)}{remark}")
+    write_text(output, f"# {entry.title}\n\n{_note(settings)}{count}\n\n{table(rows)}{remark}")
+
+
+def _note(settings) -> str:
+    return f"**{settings.note}**\n\n" if settings.note else ""
 
 
 def _write(path: str, rows: list[dict], schema: pa.Schema, metadata: dict) -> None:

@@ -4,21 +4,19 @@ Example: learner-collusion aggregate --family tabular --inputs results/records/t
 """
 
 from ..errors import UserError
+from ..plan.parts import RECORDED
 
 
 def add_arguments(parser) -> None:
     """The options of the command."""
-    parser.add_argument("--family", choices=("tabular", "images"), required=True)
+    parser.add_argument("--family", choices=RECORDED, required=True)
     parser.add_argument("--inputs", nargs="+", required=True, help="records of data sets, or histories of cells")
     parser.add_argument("--output", required=True)
 
 
 def run(options) -> None:
-    """Write the table."""
-    if options.family == "tabular":
-        tabular(options.inputs, options.output)
-    else:
-        images(options.inputs, options.output)
+    """Write the table, by the function here that bears the family's name."""
+    globals()[options.family](options.inputs, options.output)
 
 
 def tabular(records: list[str], output: str) -> None:
@@ -30,7 +28,11 @@ def tabular(records: list[str], output: str) -> None:
 
 
 def images(histories: list[str], output: str) -> None:
-    """The histories of cells, each row with its cell; the metadata list the data sets that were not available, and why."""
+    """The histories of cells, each row with its cell.
+
+    The metadata list the data sets that were not available, and why; and under "<protocol>-<data set>" all settings that the
+    cells were trained with: one entry, unless cells of several configurations were put together.
+    """
     import pandas as pd
 
     from ..records import parquet
@@ -42,7 +44,9 @@ def images(histories: list[str], output: str) -> None:
         if "cell" not in metadata:
             raise UserError(f"{path} is not the history of an image cell: give histories that train_images wrote.")
         cell = metadata["cell"]
-        settings[cell["protocol"]] = metadata["settings"]
+        known = settings.setdefault(f"{cell['protocol']}-{cell['dataset']}", [])
+        if (trained := metadata["settings"] | {"precision": metadata.get("precision")}) not in known:
+            known.append(trained)
         if "missing" in metadata:
             missing[cell["dataset"]] = metadata["missing"]
         frames.append(parquet.read(path, CELL_HISTORY).assign(**{name: cell[name] for name in CELL}))

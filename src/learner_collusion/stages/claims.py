@@ -3,12 +3,14 @@
 Example: learner-collusion claims --config config.yaml --part tabular
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..claims.catalogue import PARTS, Claim
 from ..errors import UserError
+from ..plan import fidelity
 from ..plan import settings as plan
+from ..plan.parts import PARTS as MADE
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,13 @@ class Settings:
     claims: list[Claim]
     experiments: dict[str, dict]
     cases: int | None
+    heading: str = ""  # as the catalogue has it; here so that a change writes the claims anew
+    made: dict = field(default_factory=dict)  # what the records must have been made with; empty: not checked
 
 
 def add_arguments(parser) -> None:
     """The options of the command."""
-    parser.add_argument("--part", required=True, choices=(*JUDGES, "all"))
+    parser.add_argument("--part", required=True, choices=(*MADE, "all"))
     parser.add_argument(
         "--records", nargs="*", metavar="FILE",
         help="what is judged (default: results/records/PART.parquet; for `all`: the Parquet files of the parts)",
@@ -60,7 +64,11 @@ def run(options) -> None:
     records = options.records or [plan.results(f"records/{part}.parquet")]
     if len(records) > 1:
         raise UserError(f"The part {part!r} is judged on one file of records: give one after --records.")
-    JUDGES[part](settings, records[0], output, parquet)
+    if settings.made:
+        from ..records.parquet import read_metadata
+
+        settings = fidelity.labelled(settings, read_metadata(records[0]))
+    globals()[f"judge_{part}"](settings, records[0], output, parquet)
 
 
 def judge_theory(settings: Settings, records: str | None, output: str, parquet: str) -> None:
@@ -95,9 +103,6 @@ def judge_images(settings: Settings, records: str, output: str, parquet: str) ->
     rows = judge(files.read(records, IMAGES), files.read_metadata(records), settings)
     claims.write(rows, settings.part, settings.note, settings.titles, output, parquet)
     print(f"{output}: {claims.sentence(claims.counts(rows))}")
-
-
-JUDGES = {"theory": judge_theory, "tabular": judge_tabular, "images": judge_images}
 
 
 def combine(parts: list[str], output: str, parquet: str) -> None:

@@ -7,8 +7,7 @@ import argparse
 import os
 from dataclasses import dataclass
 
-from ..errors import UserError
-from ..plan.settings import add_settings_arguments, convert, from_options, results
+from ..plan.settings import add_settings_arguments, convert, from_options, of_kind, results
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,7 @@ class TableFile:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
     parser.add_argument(
         "--dataset", required=True, metavar="NAME", help="a table or an image data set of the configuration"
     )
@@ -33,11 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    """Fetch one data set, and print where it came from."""
     settings = from_options(options, "fetch", part=options.dataset)
-    families = {"table": fetch_table, "images": fetch_images}
-    if settings.get("kind") not in families:
-        raise UserError("The settings name no kind of data set (table or images): correct them in the configuration.")
-    print(f"{options.dataset}: {families[settings['kind']](options.dataset, settings, options.output)}")
+    fetch, settings = of_kind(settings, table=fetch_table, images=fetch_images)
+    print(f"{options.dataset}: {fetch(options.dataset, settings, options.output)}")
 
 
 def fetch_table(dataset: str, settings: dict, output: str | None = None) -> str:

@@ -4,11 +4,13 @@ Example: learner-collusion figure --config config.yaml --figure fig2_diversity
 """
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UserError
 from ..figures.registry import FIGURES
+from ..plan import fidelity
+from ..plan import parts as known_parts
 from ..plan import settings as plan
 
 
@@ -26,6 +28,7 @@ class Settings:
     options: dict
     seed: int
     illustration: dict | None
+    made: dict = field(default_factory=dict)  # what the records must have been made with; empty: not checked
 
 
 def add_arguments(parser) -> None:
@@ -51,15 +54,17 @@ def run(options) -> None:
 def default_records(name: str) -> str | None:
     """Where the workflow writes the records of a figure; None for a figure that needs none."""
     figure = FIGURES[name]
-    if figure.experiment is not None:
-        return plan.results(f"records/{figure.part}/{figure.experiment}.parquet")
-    return None if figure.part == "theory" else plan.results(f"records/{figure.part}.parquet")
+    return known_parts.records(figure.part, figure.experiment)
 
 
 def draw(name: str, settings: Settings, records: str | None, output: str) -> None:
     """Draw the figure `name` of the registry. Errors: UserError where records are missing or incomplete."""
     if records is not None and not Path(records).exists():  # before the libraries for drawing are loaded
         raise UserError(f"{records} does not exist: run the workflow, or `learner-collusion aggregate`, to make it.")
+    if records is not None and settings.made:
+        from ..records import parquet
+
+        settings = fidelity.labelled(settings, parquet.read_metadata(records))
     module, _, function = FIGURES[name].draw.partition(":")
     drawing = importlib.import_module(f"..figures.{module}", __package__)
     getattr(drawing, function)(settings, records, output)

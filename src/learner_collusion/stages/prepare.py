@@ -5,11 +5,11 @@ Example: learner-collusion prepare --config config.yaml --dataset abalone
 
 import argparse
 
-from ..errors import UserError
-from ..plan.settings import add_settings_arguments, convert, from_options, results
+from ..plan.settings import add_settings_arguments, convert, from_options, of_kind, results
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
     parser.add_argument(
         "--dataset", required=True, metavar="NAME", help="a table or an image data set of the configuration"
     )
@@ -19,11 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    """Prepare one data set, and print what it holds."""
     settings = from_options(options, "prepare", part=options.dataset)
-    families = {"table": prepare_table, "images": prepare_images}
-    if settings.get("kind") not in families:
-        raise UserError("The settings name no kind of data set (table or images): correct them in the configuration.")
-    print(families[settings["kind"]](options.dataset, settings, options.raw, options.output))
+    prepare, settings = of_kind(settings, table=prepare_table, images=prepare_images)
+    print(prepare(options.dataset, settings, options.raw, options.output))
 
 
 def prepare_table(dataset: str, settings: dict, raw: str | None = None, output: str | None = None) -> str:

@@ -15,7 +15,8 @@ class Settings:
     """What a table takes from the configuration.
 
     `note` marks reduced fidelity, empty at the paper's settings; `cases`: random examples on which formulas are verified;
-    `model`: the base learner whose layers are listed, built with `options`.
+    `model`: the base learner whose layers are listed, built with `options`; `title` and `remark` as the registry has them:
+    here so that a change writes the table anew.
     """
 
     note: str
@@ -23,6 +24,8 @@ class Settings:
     cases: int
     model: str | None
     options: dict
+    title: str = ""
+    remark: str = ""
 
 
 def add_arguments(parser) -> None:

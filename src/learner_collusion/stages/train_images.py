@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..models.registry import builder_code
 from ..plan import cells
 from ..plan.provenance import fingerprint
-from ..plan.settings import add_settings_arguments, convert, from_options, positive, results
+from ..plan.settings import add_settings_arguments, configured, convert, from_options, minutes, positive, results
 from ..training.protocol import Cell, Hardware, Protocol
 
 
@@ -52,10 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", metavar="FILE", help="default: results/datasets/DATASET.npz")
     parser.add_argument("--history", metavar="FILE", help="what is written (default: where the workflow expects it)")
     parser.add_argument("--checkpoint", metavar="FILE", help="default: beside the history")
-    parser.add_argument("--checkpoint-minutes", type=float, default=5, help="minutes between checkpoints (default: 5)")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=False, help="use torch.compile")
-    parser.add_argument("--threads", type=positive, default=1, help="of the CPU (default: 1)")
+    hardware = parser.add_argument_group(
+        "hardware", "Default: images.hardware of the configuration, or one thread of the CPU."
+    )
+    hardware.add_argument("--checkpoint-minutes", type=minutes, help="minutes between checkpoints")
+    hardware.add_argument("--device", choices=("cpu", "cuda"))
+    hardware.add_argument("--compile", action=argparse.BooleanOptionalAction, help="use torch.compile")
+    hardware.add_argument("--threads", type=positive, help="of the CPU")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -72,12 +75,19 @@ def run(options: argparse.Namespace) -> None:
     )
     part = f"{cell.protocol}-{cell.dataset}"
     settings = convert(from_options(options, "train_images", part=part), Settings)
-    hardware = Hardware(
-        options.device, settings.precision, options.compile, options.threads, options.checkpoint_minutes
-    )
+    config = configured(options)
+    hardware = chosen_hardware(options, settings.precision, config["images"]["hardware"] if config else {})
     history = options.history or cells.history_path(**asdict(cell))
     checkpoint = options.checkpoint or f"{history}.checkpoint"
     train(cell, settings, hardware, options.images or results(f"datasets/{cell.dataset}.npz"), history, checkpoint)
+
+
+def chosen_hardware(options: argparse.Namespace, precision: str, configured: dict) -> Hardware:
+    """What the options say, else the configuration, else the defaults. A precision is a setting: another one is another
+    experiment."""
+    names = ("device", "compile", "threads", "checkpoint_minutes")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    return Hardware(**{name: configured[name] for name in names if name in configured} | given, precision=precision)
 
 
 def train(
@@ -115,7 +125,11 @@ def train(
     data = on_device(chosen, cell, settings.protocol, settings.seed, device)
     path = Path(checkpoint) if checkpoint else None
     origin = repr(
-        (description.get("content"), plain["dataset"], fingerprint("stages.train_images", *builder_code(cell.model)))
+        (
+            description.get("content_sha256"),
+            plain["dataset"],
+            fingerprint("stages.train_images", *builder_code(cell.model)),
+        )
     )
     trained = loop.train(data, cell, settings.protocol, settings.seed, hardware, device, path, origin)
     metadata |= {name: getattr(trained, name) for name in ("best_evaluation", "diverged", "convolution")}

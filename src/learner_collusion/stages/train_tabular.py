@@ -10,22 +10,16 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..plan import settings as plan
+from ..plan.fidelity import recorded
 from ..plan.provenance import fingerprint
-from ..training.settings import Preprocessing, Shares, Stopping, chosen_runs
+from ..training.settings import Tabular, chosen_runs, identity
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Tabular):
     """What training takes from the configuration."""
 
-    seed: int
-    runs: int
-    split: Shares
-    preprocessing: Preprocessing
-    training: Stopping
     betas: list[int | float]
-    engine: str
-    device: str
 
 
 @dataclass(frozen=True)
@@ -93,7 +87,7 @@ def train(
     if settings.device == "cpu" and settings.engine != "torch" and only is None and settings.runs > 1:
         prepare_processes(processes, ["learner_collusion.training.runs", "learner_collusion.records.kept"])
     from ..records import parquet
-    from ..records.kept import Kept, checksum
+    from ..records.kept import Kept
     from ..records.tabular import BEST, HISTORY, PREDICTIONS
     from ..training.sweep import choose_engine
 
@@ -108,9 +102,8 @@ def train(
             raise UserError(f"{best} has no run {number}: delete it and run the workflow again to make it anew.")
     if not Path(table).exists():
         raise UserError(f"{table} does not exist: run the workflow to make it.")
-    alike = dataclasses.asdict(dataclasses.replace(settings, runs=0))  # the number of runs changes no run
-    identity = {"settings": alike, "inputs": checksum(table, best), "code": fingerprint("stages.train_tabular")}
-    kept = Kept(Path(history).parent / "train", identity)
+    made_from = identity(settings, fingerprint("stages.train_tabular"), table, best)
+    kept = Kept(Path(history).parent / "train", made_from)
     job = _Job(table, dataset, settings, engine, points, kept, 1)
     remaining = [n for n in runs if not (kept.has(f"run{n}.history") and kept.has(f"run{n}.predictions"))]
     if engine == "native":
@@ -127,6 +120,8 @@ def train(
         "dataset": dataset,
         "hyperparameters": {str(n): {k: v for k, v in points[n].items() if k != "run"} for n in runs},
         "engine": engine,
+        "settings": recorded(dataclasses.asdict(settings)),
+        "tuned": parquet.read_metadata(best).get("settings"),
         "provenance": parquet.provenance(*(["torch"] if engine == "torch" else [])),
     }
     kept.gather([f"run{n}.history" for n in runs], history, HISTORY, metadata)

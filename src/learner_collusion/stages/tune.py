@@ -10,8 +10,9 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..plan import settings as plan
+from ..plan.fidelity import recorded
 from ..plan.provenance import fingerprint
-from ..training.settings import Preprocessing, Shares, Stopping, chosen_runs
+from ..training.settings import Tabular, chosen_runs, identity
 
 DIVERGED = 10.0  # objective value of a trial that diverged in its first epoch: ten times the variance of the target
 
@@ -30,17 +31,10 @@ class Tuning:
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Tabular):
     """What tuning takes from the configuration."""
 
-    seed: int
-    runs: int
-    split: Shares
-    preprocessing: Preprocessing
-    training: Stopping
     tuning: Tuning
-    engine: str
-    device: str
 
 
 @dataclass(frozen=True)
@@ -93,11 +87,10 @@ def tune(
     processes = processes if settings.device == "cpu" else 1
     if len(runs) > 1:
         prepare_processes(processes, [f"learner_collusion.{name}" for name in ("training.tuning", "training.runs")])
-    from ..records.kept import Kept, checksum
+    from ..records.kept import Kept
 
-    alike = dataclasses.asdict(dataclasses.replace(settings, runs=0))  # the number of runs changes no run
-    identity = {"settings": alike, "table": checksum(table), "code": fingerprint("stages.tune")}
-    job = _Job(table, dataset, settings, Kept(Path(trials).parent / "tune", identity), 1)
+    kept = Kept(Path(trials).parent / "tune", identity(settings, fingerprint("stages.tune"), table))
+    job = _Job(table, dataset, settings, kept, 1)
     if len(runs) < processes:
         job = dataclasses.replace(job, threads=processes // len(runs))
     for line in in_processes(functools.partial(_tune_run, job), runs, processes):
@@ -116,7 +109,7 @@ def _gather(job: _Job, trials: str, best: str) -> None:
     rows = pd.concat([job.kept.read(f"run{run}", TRIALS) for run in range(settings.runs)])
     metadata = {
         "dataset": job.dataset,
-        "tuning": dataclasses.asdict(settings.tuning),
+        "settings": recorded(dataclasses.asdict(settings)),
         "engine": settings.engine,
         "provenance": parquet.provenance("scikit-optimize", "scikit-learn"),
     }
@@ -149,9 +142,9 @@ def _tune_run(job: _Job, run: int) -> str:
         repeated = any(_key(row) == _key(point) for row in rows[:trial])
         if _key(point) in known:
             return {**known[_key(point)], "trial": trial, "repeated": repeated}
-        identity = (settings.seed, job.dataset, run, "tune", *(point[name] for name in HYPERPARAMETERS))
+        name = (settings.seed, job.dataset, run, "tune", *(point[name] for name in HYPERPARAMETERS))
         training = settings.training
-        sweep = sweep_of(data, [tuning.beta], point, training.max_epochs, training.patience, identity)
+        sweep = sweep_of(data, [tuning.beta], point, training.max_epochs, training.patience, name)
         [[trained]] = train_sweeps([sweep], engine=engine, device=settings.device, threads=job.threads)
         found = trained.history[trained.best_epoch - 1] if trained.best_epoch else None
         return {

@@ -1,5 +1,6 @@
 """Settings of the tabular half that tuning and training share; blocks of `tabular` in config.yaml."""
 
+import dataclasses
 from dataclasses import dataclass
 
 from ..errors import UserError
@@ -27,6 +28,27 @@ class Stopping:
     max_epochs: int
     patience: int
     refit_on_train_and_validation: bool
+
+
+@dataclass(frozen=True)
+class Tabular:
+    """What tuning and training both take from the block `tabular`."""
+
+    seed: int
+    runs: int
+    split: Shares
+    preprocessing: Preprocessing
+    training: Stopping
+    engine: str
+    device: str
+
+
+def identity(settings: Tabular, code: str, *inputs: str) -> dict:
+    """What the finished runs of a job were made from: settings, code, and input files. The number of runs changes no run."""
+    from ..records.kept import checksum
+
+    alike = dataclasses.asdict(dataclasses.replace(settings, runs=0))
+    return {"settings": alike, "inputs": checksum(*inputs), "code": code}
 
 
 def chosen_runs(runs: int, only: int | None) -> list[int]:

@@ -1,0 +1,34 @@
+"""The parts of the paper that are made, one entry each; rules, schema, settings, stages and commands read it here.
+
+`claims.catalogue.PARTS` has their headings. A part brings a judge `judge_<part>` in `stages.claims`, and one of the same name
+in `claims`.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Part:
+    """`records`: "module:SCHEMA", below `learner_collusion.records`, of what its figures and claims read; None for nothing.
+    `settings`: the keys of the configuration that make it smaller than the paper's."""
+
+    records: str | None
+    settings: tuple[str, ...] = ()
+
+
+_TABULAR = ("datasets", "runs", "betas", "split", "preprocessing", "training", "tuning", "codependence")
+
+PARTS = {
+    "theory": Part(None, ("theory.cases",)),
+    "tabular": Part("tabular:RECORDS", tuple(f"tabular.{key}" for key in _TABULAR)),
+    "images": Part("images:IMAGES"),  # by experiment, with its protocol
+}
+# The parts that have records: the families of `aggregate`, and the folders and files below results/records.
+RECORDED = tuple(name for name, part in PARTS.items() if part.records)
+
+
+def records(part: str, experiment: str | None = None) -> str | None:
+    """Where the records of a part, or of one of its experiments, lie; None for a part that has none."""
+    if part not in RECORDED:
+        return None
+    return f"results/records/{part}/{experiment}.parquet" if experiment else f"results/records/{part}.parquet"
