@@ -30,7 +30,14 @@ def folder(tmp_path, monkeypatch):
 def settings(name: str, **others) -> dict:
     """What the plan writes for a figure of the made records."""
     figure = FIGURES[name]
-    found = {"note": "Fidelity 'ci'.", "titles": TITLES, "options": figure.options, "seed": 0, "illustration": None}
+    found = {
+        "note": "Fidelity 'ci'.",
+        "mark": "Fidelity 'ci'.",
+        "titles": TITLES,
+        "options": figure.options,
+        "seed": 0,
+        "illustration": None,
+    }
     return found | {"experiment": EXPERIMENTS.get(figure.experiment)} | others
 
 

@@ -73,12 +73,19 @@ def _train_images(config: dict, paper: dict, part: str) -> dict:
 def _figure(config: dict, paper: dict, part: str) -> dict:
     figure = FIGURES[part]
     concerns = {"tabular": ["tabular"], "images": [f"images.{figure.experiment}"], "theory": []}[figure.part]
+    experiment = config["images"]["experiments"][figure.experiment] if figure.experiment else None
     draws = figure.draw.startswith("collusion:")
+    note = configuration.note(config, paper, *(["illustration"] if draws else concerns))
+    mark = f"Fidelity {config['fidelity']!r}, not the paper's: this file's metadata list what differs."
     return {
-        "note": configuration.note(config, paper, *(["illustration"] if draws else concerns)),
+        "note": note,
+        "mark": mark if note else "",  # what the figure itself says of it
         "titles": _titles(config, figure.part)
         | _model_titles(config, [figure.experiment] if figure.experiment else []),
-        "experiment": config["images"]["experiments"][figure.experiment] if figure.experiment else None,
+        "experiment": experiment,
+        "evaluate_every": configuration.protocol(config, experiment["protocol"])["evaluate_every"]
+        if experiment
+        else None,
         "options": figure.options,
         "seed": config["seed"],
         "illustration": config["illustration"] if draws else None,
