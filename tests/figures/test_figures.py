@@ -176,17 +176,17 @@ def test_the_foot_counts_the_runs(tmp_path, random, saved):
     path, _ = write(tmp_path, random, runs=1)
     tabular.debiased(settings(), path, tmp_path / "f.pdf")
     (_, _, several), (figure, _, one) = saved
-    assert several.startswith("Thick line: mean over 3 runs; thin lines: the runs. M, tuned in each run: 5.")
+    assert several.startswith("Thick: mean over 3 runs; thin: the runs. M, tuned in each run: 5.")
     assert one.startswith("Line: one run.") and "thin" not in one and len(figure.axes[0].lines) == 1
 
 
 @pytest.mark.parametrize(("runs", "band", "text"), [
     ([6, 6], "two standard errors", "Line: mean over 6 runs; band: two standard errors."),
-    ([2], "two standard errors", "Thick line: mean over 2 runs; thin lines: the runs."),
+    ([2], "two standard errors", "Thick: mean over 2 runs; thin: the runs."),
     ([6, 2], "two standard errors",
-     "Line: mean over 2 or 6 runs; band: two standard errors (of two runs: thin lines, the runs)."),
+     "Line: mean over 2 or 6 runs; band: two standard errors (of two runs: thin, the runs)."),
     ([1, 1], "two standard errors", "Line: one run."),
-    ([5], "", "Thick line: mean over 5 runs; thin lines: the runs."),
+    ([5], "", "Thick: mean over 5 runs; thin: the runs."),
     ([], "", ""),
 ])  # fmt: skip
 def test_what_lines_and_bands_are_is_said(runs, band, text):

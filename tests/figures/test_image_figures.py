@@ -141,7 +141,7 @@ def test_each_learner_is_a_thin_line(path, tmp_path, saved):
     ensemble, *learners = figure.axes[0].lines
     assert len(learners) == 3 and all(line.get_linewidth() < ensemble.get_linewidth() for line in learners)
     np.testing.assert_array_equal(learners[1].get_ydata(), rows["learner_1"])
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ensemble", "its learners"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ensemble", "each learner"]
 
 
 @pytest.mark.parametrize(("name", "option", "train", "test"), [
@@ -151,7 +151,7 @@ def test_each_learner_is_a_thin_line(path, tmp_path, saved):
 def test_the_foot_says_how_the_splits_shown_were_measured(path, tmp_path, saved, name, option, train, test):
     getattr(images, name)(dataclasses.replace(settings(name), options=option), path, tmp_path / "f.pdf")
     foot = saved[0][2]
-    assert ("Train: running mean" in foot, "Test: in evaluation mode" in foot) == (train, test)
+    assert ("Train: running mean" in foot, "Test: evaluation mode" in foot) == (train, test)
 
 
 @pytest.mark.parametrize(("every", "label"), [(None, "Epoch"), (200, "Evaluation (every 200 batches)")])
@@ -169,6 +169,6 @@ def test_two_runs_are_drawn(tmp_path, random, saved):
     two = {name: e | {"runs": 2} for name, e in EXPERIMENTS.items()}
     images.both_metrics(settings("both_metrics"), write(tmp_path, random, experiments=two), tmp_path / "f.pdf")
     figure, rows, foot, _ = saved[0]
-    assert foot == "Thick line: mean over 2 runs; thin lines: the runs."
+    assert foot == "Thick: mean over 2 runs; thin: the runs."
     assert [len(axes.lines) for axes in figure.axes] == [3] * 4 and not any(axes.collections for axes in figure.axes)
     np.testing.assert_allclose(rows[["run_0", "run_1"]].mean(axis=1), rows["mean"], rtol=1e-12)

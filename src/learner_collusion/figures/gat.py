@@ -39,5 +39,5 @@ def alpha(settings, records, output) -> None:
     axes.plot(0.75, alpha_of_beta(0.75), "o", color=VERMILION)
     axes.annotate(r"$\alpha = 1$ at $\beta = 0.75$", (0.75, 1), (-8, 12), textcoords="offset points", ha="right")
     axes.set(ylim=(0, 20), xlabel=r"$\beta$", ylabel=r"Step $\alpha$")
-    foot = r"$\alpha = (1-\beta)^{-1/2} - 1$: a power law, not the exponential of the paper's caption."
+    foot = r"$\alpha = (1-\beta)^{-1/2} - 1$: a power law, no exponential (docs/errata.md)."
     save(settings, figure, output, plotted, foot)

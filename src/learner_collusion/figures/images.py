@@ -38,8 +38,8 @@ _COLUMNS = [*_CELL, "quantity", "x", "mean", "two_standard_errors", "runs"]
 _LABELS = {"accuracy": "Test accuracy (%)", "err": "Test loss (ERR)"}
 # What the values of each split are; the training curve is part of the training itself.
 _MEASURED = {
-    "train": "Train: running mean over the batches since the last evaluation, in training mode.",
-    "test": "Test: in evaluation mode.",
+    "train": "Train: running mean in training mode.",
+    "test": "Test: evaluation mode.",
 }
 
 
@@ -92,8 +92,6 @@ def against_beta(settings, records, output) -> None:
             panel.set_axis_off()
     [learners] = experiment["learners"]
     more = f"{learners} learners, {experiment['averaging']} averaging."
-    if each:
-        more += " Dashed: each learner, mean over the runs."
     _save(settings, figure, output, plotted, missing, more)
 
 
@@ -241,7 +239,7 @@ def _draw(panel: Axes, plotted: pd.DataFrame, colour: str, **where) -> None:
     mine = select(plotted, **where).assign(line="ensemble")
     lines(panel, mine, "x", "line", [colour])
     for name in _learner_names(mine):
-        label = "its learners" if name == "learner_0" else None
+        label = "each learner" if name == "learner_0" else None
         panel.plot(mine["x"], mine[name], color=GREY, linewidth=0.6, linestyle=(0, (4, 2)), label=label)
 
 

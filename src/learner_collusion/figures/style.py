@@ -94,7 +94,8 @@ def panels(columns: int, rows: int = 1, width: float = 2.4, height: float = 1.8)
 def set_title(axes: Axes, text: str) -> None:
     """A title, shown as it is written, that wraps before it meets that of the next panel."""
     inches = axes.figure.get_figwidth() / axes.get_gridspec().ncols
-    axes.set_title(textwrap.fill(text, max(int(10 * inches), 10)), parse_math=False)
+    letters = 7 if text.isupper() else 10  # an inch holds
+    axes.set_title(textwrap.fill(text, max(int(letters * inches), 10)), parse_math=False)
 
 
 def set_ylabel(axes: Axes, text: str) -> None:
@@ -147,8 +148,8 @@ def spread(runs: pd.Series, band: str = "") -> str:
         return "Line: one run."
     named = " or ".join(map(str, counts))
     if not band or counts[-1] == 2:
-        return f"Thick line: mean over {named} runs; thin lines: the runs."
-    fewer = " (of two runs: thin lines, the runs)" if 2 in counts else ""
+        return f"Thick: mean over {named} runs; thin: the runs."
+    fewer = " (of two runs: thin, the runs)" if 2 in counts else ""
     return f"Line: mean over {named} runs; band: {band}{fewer}."
 
 

@@ -76,7 +76,7 @@ def _figure(config: dict, paper: dict, part: str) -> dict:
     experiment = config["images"]["experiments"][figure.experiment] if figure.experiment else None
     draws = figure.draw.startswith("collusion:")
     note = configuration.note(config, paper, *(["illustration"] if draws else concerns))
-    mark = f"Fidelity {config['fidelity']!r}, not the paper's: this file's metadata list what differs."
+    mark = f"Fidelity {config['fidelity']!r}, not the paper's: see this file's metadata."
     return {
         "note": note,
         "mark": mark if note else "",  # what the figure itself says of it
