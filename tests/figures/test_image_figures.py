@@ -1,9 +1,12 @@
 """The image figures: the numbers in their CSV, the panels that are left out, and the same bytes twice."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 from made_images import EXPERIMENTS, TITLES, write
+from PIL import Image
 
 from learner_collusion.errors import UserError
 from learner_collusion.figures import images
@@ -15,7 +18,7 @@ FIGURES = {
     "gap": ("curves", {}),
     "losses": ("curves", {}),
     "decomposition": ("curves", {"split": "train"}),
-    "against_beta": ("practical", {"metric": "accuracy", "imagenet": True}),
+    "against_beta": ("practical", {"metric": "accuracy", "imagenet": True, "learners": True}),
     "both_metrics": ("cnn", {}),
     "dropout": ("dropout", {}),
 }
@@ -28,15 +31,15 @@ def path(tmp_path, random):
 
 @pytest.fixture
 def saved(monkeypatch):
-    """What the figures hand over to be saved: figure, numbers, note and foot of each."""
+    """What the figures hand over to be saved: figure, numbers, foot, and what they lack."""
     found = []
-    monkeypatch.setattr(images, "save", lambda figure, output, *others: found.append((figure, *others)))
+    monkeypatch.setattr(images, "save", lambda _, figure, output, *others: found.append((figure, *others)))
     return found
 
 
 def settings(name: str, note: str = "", titles: dict = TITLES, experiments: dict = EXPERIMENTS) -> Settings:
     experiment, options = FIGURES[name]
-    return Settings(note, titles, experiments[experiment], options, 0, None)
+    return Settings(note, note, titles, experiments[experiment], options, 0, None)
 
 
 def draw(name, path, output, note="") -> pd.DataFrame:
@@ -65,16 +68,16 @@ def test_mean_and_two_standard_errors(path, tmp_path):
 
 def test_what_is_missing_has_no_rows_and_says_so_on_the_figure(path, tmp_path, saved):
     images.against_beta(settings("against_beta"), path, tmp_path / "f.pdf")
-    figure, rows, note, _ = saved[0]
+    figure, rows, _, lacks = saved[0]
     assert set(rows["dataset"]) == {"cifar10"}
-    assert note == "SVHN is left out: its origin does not answer."
+    assert lacks == "SVHN is left out: its origin does not answer."
     words = " ".join(text.get_text().replace("\n", " ") for axes in figure.axes for text in axes.texts)
     assert "SVHN: not available, left out" in words and "ImageNet: not run" in words
 
 
 def test_only_figures_that_lack_a_data_set_say_so(path, tmp_path, saved):
     images.gap(settings("gap", "Fidelity 'ci'."), path, tmp_path / "f.pdf")
-    assert saved[0][2] == "Fidelity 'ci'."
+    assert saved[0][3] == ""
 
 
 @pytest.mark.parametrize("name", list(FIGURES))
@@ -82,6 +85,9 @@ def test_a_figure_of_missing_data_alone_is_drawn_without_lines(tmp_path, random,
     path = write(tmp_path, random, missing=("svhn", "cifar10"))
     rows = draw(name, path, tmp_path / "f.pdf")
     assert len(rows) == 0 and "two_standard_errors" in rows and (tmp_path / "f.pdf").stat().st_size > 1000
+    with Image.open(tmp_path / "f.png") as image:
+        assert image.height < 1.2 * 160  # a sentence, no empty panels
+        assert "is left out: its origin does not answer." in image.info["Description"]
 
 
 def test_the_gap_is_test_minus_train(path, tmp_path):
@@ -104,9 +110,9 @@ def test_one_run_has_no_band(tmp_path, random, saved):
     single = {name: e | {"runs": 1} for name, e in EXPERIMENTS.items()}
     path = write(tmp_path, random, experiments=single)
     images.both_metrics(settings("both_metrics"), path, tmp_path / "f.pdf")
-    _, rows, _, foot = saved[0]
+    figure, rows, foot, _ = saved[0]
     assert (rows["two_standard_errors"] == 0).all() and (rows["runs"] == 1).all()
-    assert foot.startswith("Line: one run, so there is no band.")
+    assert foot == "Line: one run." and not any(axes.collections for axes in figure.axes)
 
 
 def test_records_without_the_experiment_are_told(tmp_path, random):
@@ -123,3 +129,46 @@ def test_models_that_are_no_entry_of_the_registry_have_their_names_as_titles(tmp
         settings("against_beta", titles={}, experiments={"practical": practical}), path, tmp_path / "f.pdf"
     )
     assert saved[0][0].axes[0].get_title() == "cifar10, MyNet"
+
+
+def test_each_learner_is_a_thin_line(path, tmp_path, saved):
+    images.against_beta(settings("against_beta"), path, tmp_path / "f.pdf")
+    figure, rows, *_ = saved[0]
+    records = parquet.read(path, IMAGES)
+    cell = {"protocol": "sgd", "dataset": "cifar10", "drop_rate": 0.0}
+    mean = 100 * at_best(records, "accuracy", "beta", of_learners=True, **cell).mean()
+    np.testing.assert_allclose(rows[["learner_0", "learner_1", "learner_2"]].mean(axis=1), mean, rtol=1e-12)
+    ensemble, *learners = figure.axes[0].lines
+    assert len(learners) == 3 and all(line.get_linewidth() < ensemble.get_linewidth() for line in learners)
+    np.testing.assert_array_equal(learners[1].get_ydata(), rows["learner_1"])
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ensemble", "each learner"]
+
+
+@pytest.mark.parametrize(("name", "option", "train", "test"), [
+    ("gap", {}, True, True), ("losses", {}, True, True),
+    ("decomposition", {"split": "train"}, True, False), ("decomposition", {"split": "test"}, False, True),
+])  # fmt: skip
+def test_the_foot_says_how_the_splits_shown_were_measured(path, tmp_path, saved, name, option, train, test):
+    getattr(images, name)(dataclasses.replace(settings(name), options=option), path, tmp_path / "f.pdf")
+    foot = saved[0][2]
+    assert ("Train: running mean" in foot, "Test: evaluation mode" in foot) == (train, test)
+
+
+@pytest.mark.parametrize(("every", "label"), [(None, "Epoch"), (200, "Evaluation (every 200 batches)")])
+def test_the_axis_says_what_is_counted(path, tmp_path, saved, every, label):
+    images.losses(dataclasses.replace(settings("losses"), evaluate_every=every), path, tmp_path / "f.pdf")
+    assert [axes.get_xlabel() for axes in saved[0][0].axes] == ["", label]
+
+
+def test_figure_18_names_beta_and_the_number_of_learners(path, tmp_path, saved):
+    images.dropout(settings("dropout"), path, tmp_path / "f.pdf")
+    assert saved[0][0].get_suptitle() == "CIFAR-10, ResNet-18, M = 3, \N{GREEK SMALL LETTER BETA} = 1"
+
+
+def test_two_runs_are_drawn(tmp_path, random, saved):
+    two = {name: e | {"runs": 2} for name, e in EXPERIMENTS.items()}
+    images.both_metrics(settings("both_metrics"), write(tmp_path, random, experiments=two), tmp_path / "f.pdf")
+    figure, rows, foot, _ = saved[0]
+    assert foot == "Thick: mean over 2 runs; thin: the runs."
+    assert [len(axes.lines) for axes in figure.axes] == [3] * 4 and not any(axes.collections for axes in figure.axes)
+    np.testing.assert_allclose(rows[["run_0", "run_1"]].mean(axis=1), rows["mean"], rtol=1e-12)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from made_images import TITLES, write
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from learner_collusion.claims.catalogue import Claim
 from learner_collusion.claims.verdict import HOLDS, as_frame, row
@@ -29,11 +31,18 @@ def make(folder: Path, random, fidelity: str = "laptop", note: str = NOTE) -> Pa
     write(folder / "records", random)
     rows = as_frame([row(WORST, "cifar10", "margin", 1, 0.5, 2, HOLDS)])
     claims.write(rows, "images", note, TITLES, folder / "claims/images.md", folder / "claims/images.parquet")
-    for name in ("figures/fig15_cnn.png", "figures/fig15_cnn.csv", "tables/table3_cnn.md"):
-        (folder / name).write_text("x")
+    (folder / "tables/table3_cnn.md").write_text("x")
+    write_figure(folder / "figures/fig15_cnn", "x\n1\n", note)
     (folder / "config.yaml").write_text(f"fidelity: {fidelity}\n")
     (folder / "benchmarks/train_images/one.tsv").write_text("s\tcpu_time\n12.0\t10.0\n")
     return folder
+
+
+def write_figure(path: Path, numbers: str, description: str) -> None:
+    metadata = PngInfo()
+    metadata.add_text("Description", description)
+    Image.new("L", (1, 1)).save(f"{path}.png", pnginfo=metadata)
+    Path(f"{path}.csv").write_text(numbers)
 
 
 def test_everything_is_copied_and_named(results, tmp_path):
@@ -48,7 +57,8 @@ def test_everything_is_copied_and_named(results, tmp_path):
     for words in (
         "# Results: the preset `laptop`\n",
         f"**{NOTE}**",
-        "## Figure 15: small CNNs\n\n![Figure 15: small CNNs](fig15_cnn.png)\n\nMean and two standard errors",
+        "## Figure 15: small CNNs\n\n![Figure 15: small CNNs](fig15_cnn.png)\n\n**Small CNNs.**",
+        f"Numbers: [fig15_cnn.csv](fig15_cnn.csv)\n\n*{NOTE}*\n",
         "- Claims: Images (Sections 6.2 and 6.3, Figures 5, 6 and 10-18): [claims/images.md](claims/images.md)",
         "- Table 3: the convolutional network: [table3_cnn.md](table3_cnn.md)",
         "torch ",
@@ -56,6 +66,16 @@ def test_everything_is_copied_and_named(results, tmp_path):
         "| train_images | 1 | 12 | 10 |\n| all | 1 | 12 | 10 |",
     ):
         assert words in text, words
+
+
+def test_a_figure_without_numbers_is_said_in_one_line(results, tmp_path):
+    """Also where an earlier build had it."""
+    gallery.build(results, tmp_path / "gallery", 2)
+    write_figure(results / "figures/fig15_cnn", "x\n", "SVHN is left out: no answer.")
+    gallery.build(results, tmp_path / "gallery", 2)
+    text = (tmp_path / "gallery/README.md").read_text()
+    assert "\nFigure 15: small CNNs: not drawn. SVHN is left out: no answer.\n" in text
+    assert "fig15_cnn" not in text and not list((tmp_path / "gallery").glob("fig15*"))
 
 
 def test_at_the_papers_settings(tmp_path, random):

@@ -1,5 +1,6 @@
 """The command `figure`: every entry of the registry can be drawn; what it needs, it says."""
 
+import copy
 import importlib
 import inspect
 import subprocess
@@ -30,7 +31,14 @@ def folder(tmp_path, monkeypatch):
 def settings(name: str, **others) -> dict:
     """What the plan writes for a figure of the made records."""
     figure = FIGURES[name]
-    found = {"note": "Fidelity 'ci'.", "titles": TITLES, "options": figure.options, "seed": 0, "illustration": None}
+    found = {
+        "note": "Fidelity 'ci'.",
+        "mark": "Fidelity 'ci'.",
+        "titles": TITLES,
+        "options": figure.options,
+        "seed": 0,
+        "illustration": None,
+    }
     return found | {"experiment": EXPERIMENTS.get(figure.experiment)} | others
 
 
@@ -122,6 +130,18 @@ def test_the_configuration_gives_the_settings_of_every_figure(config):
         found = plan.convert(plan.take(config, config, "figure", name), Settings)
         assert found.note == "" and found.options == figure.options, name
         assert (found.experiment is not None) == (figure.part == "images"), name
+
+
+def test_reduced_fidelity_is_marked_in_one_line_and_the_steps_of_the_curves_are_known(config):
+    small = copy.deepcopy(config)
+    small["fidelity"] = "mine"
+    small["images"]["protocols"]["curves"] |= {"epochs": 2, "evaluate_every": 50}
+    found = plan.take(small, config, "figure", "fig10_loss_curves")
+    assert found["note"].startswith("Fidelity 'mine', not the paper's: ") and "epochs 2 instead of 100" in found["note"]
+    assert found["mark"] == "Fidelity 'mine', not the paper's: see this file's metadata."
+    assert found["evaluate_every"] == 50
+    unchanged = plan.take(small, config, "figure", "fig2_diversity")
+    assert unchanged["mark"] == unchanged["note"] == "" and unchanged["evaluate_every"] is None
 
 
 @pytest.mark.parametrize("name", ["fig8_gat_gamma", "fig9_gat_alpha"])

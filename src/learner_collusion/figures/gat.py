@@ -2,10 +2,9 @@
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 
 from ..gat import alpha_of_beta, gamma_of_alpha
-from .style import BLUE, GREEN, ORANGE, PURPLE, VERMILION, legend, panels, save
+from .style import BLUE, GREEN, ORANGE, PURPLE, VERMILION, legend, panels, save, sns
 
 # The ensemble sizes of Figure 8; the paper's text does not name them.
 SIZES = (2, 3, 5, 10, 100)
@@ -27,11 +26,8 @@ def gamma(settings, records, output) -> None:
     axes.axhline(1, color="black", linewidth=0.8)
     axes.annotate(r"$\beta = 1$: joint training", (9.9, 1), (0, 4), textcoords="offset points", ha="right", fontsize=8)
     axes.set(ylim=(-0.05, 1.35), xlabel=r"Step $\alpha$", ylabel=r"$\gamma$, the weight of DIV")
-    foot = (
-        "Formula of Theorem D.3. Gamma reaches 1, joint training, at alpha = M - 1 and falls beyond: smaller ensembles "
-        "give more weight to DIV only up to there (docs/errata.md)."
-    )
-    save(figure, output, plotted, settings.note, foot)
+    foot = "Formula of Theorem D.3: gamma reaches 1 at alpha = M - 1 and falls beyond."
+    save(settings, figure, output, plotted, foot)
 
 
 def alpha(settings, records, output) -> None:
@@ -43,5 +39,5 @@ def alpha(settings, records, output) -> None:
     axes.plot(0.75, alpha_of_beta(0.75), "o", color=VERMILION)
     axes.annotate(r"$\alpha = 1$ at $\beta = 0.75$", (0.75, 1), (-8, 12), textcoords="offset points", ha="right")
     axes.set(ylim=(0, 20), xlabel=r"$\beta$", ylabel=r"Step $\alpha$")
-    foot = r"$\alpha = (1-\beta)^{-1/2} - 1$: a power law, not the exponential of the paper's caption."
-    save(figure, output, plotted, settings.note, foot)
+    foot = r"$\alpha = (1-\beta)^{-1/2} - 1$: a power law, no exponential (docs/errata.md)."
+    save(settings, figure, output, plotted, foot)

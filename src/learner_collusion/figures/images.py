@@ -1,5 +1,5 @@
-"""Figures 5, 6 (left) and 10 to 18: mean and two standard errors over the runs, against beta, epoch, or share of dropped
-learners.
+"""Figures 5, 6 (left) and 10 to 18: mean over the runs with two standard errors, or the two runs themselves, against beta,
+epoch, or share of dropped learners.
 
 Each figure collects its lines in one tidy frame, with a row per point; the panels and the CSV show its rows.
 """
@@ -14,14 +14,33 @@ from ..claims.verdict import standard_error_band
 from ..errors import UserError
 from ..models.registry import title as model_title
 from ..records import parquet
-from ..records.images import CELL, IMAGES, at_best, curve
-from .style import BLUE, GREEN, ORANGE, VERMILION, absent, legend, lines, panels, save, set_title, set_ylabel
+from ..records.images import CELL, IMAGES, at_best, curve, select
+from .style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    VERMILION,
+    absent,
+    legend,
+    lines,
+    panels,
+    run_names,
+    save,
+    set_title,
+    set_ylabel,
+    spread,
+    with_runs,
+)  # fmt: skip
 
 _CELL = [name for name in CELL if name != "run"]
 _COLUMNS = [*_CELL, "quantity", "x", "mean", "two_standard_errors", "runs"]
 _LABELS = {"accuracy": "Test accuracy (%)", "err": "Test loss (ERR)"}
-_AT_BEST = "Test set, at the epoch with the lowest validation ERR."
-_IN_TRAINING = "Train: running mean over the batches of the epoch, in training mode."
+# What the values of each split are; the training curve is part of the training itself.
+_MEASURED = {
+    "train": "Train: running mean in training mode.",
+    "test": "Test: evaluation mode.",
+}
 
 
 def gap(settings, records, output) -> None:
@@ -45,13 +64,16 @@ def decomposition(settings, records, output) -> None:
 def against_beta(settings, records, output) -> None:
     """Figures 6 (left), 13, 14 and 17: a test metric against beta, a column per data set, a row per model.
 
-    Option `metric`: accuracy or err; `imagenet` adds the right panel of Figure 6.
+    Option `metric`: accuracy or err; `learners` adds the accuracy of each learner as a thin line, `imagenet` the right panel
+    of Figure 6.
     """
     experiment, metric = settings.experiment, settings.options["metric"]
-    imagenet = settings.options.get("imagenet", False)
+    imagenet, each = (settings.options.get(option, False) for option in ("imagenet", "learners"))
     table, missing = _read(records, experiment)
+    if _nothing(settings, output, missing):
+        return
     cells = [_cell(experiment, dataset=d, model=m) for m in experiment["models"] for d in experiment["datasets"]]
-    plotted = _join(_best_rows(table, metric, "beta", cell) for cell in cells if cell["dataset"] not in missing)
+    plotted = _join(_best_rows(table, metric, "beta", cell, each) for cell in cells if cell["dataset"] not in missing)
     figure, axes = panels(len(experiment["datasets"]) + imagenet, len(experiment["models"]), 2.7, 2.1)
     for cell, panel in zip(cells, axes[:, : len(experiment["datasets"])].flat, strict=True):
         set_title(panel, f"{_title(settings, cell['dataset'])}, {model_title(cell['model'])}")
@@ -61,13 +83,15 @@ def against_beta(settings, records, output) -> None:
         _draw(panel, plotted, BLUE, dataset=cell["dataset"], model=cell["model"])
         _beta_axis(panel)
         set_ylabel(panel, _LABELS[metric])
+    if each:
+        legend(figure, next(panel for panel in axes.flat if panel.lines))
     if imagenet:
         set_title(axes[0, -1], f"ImageNet, {model_title('resnet18')}")
         absent(axes[0, -1], "ImageNet: not run")
         for panel in axes[1:, -1]:
             panel.set_axis_off()
     [learners] = experiment["learners"]
-    more = f"{learners} learners, {experiment['averaging']} averaging. {_AT_BEST}"
+    more = f"{learners} learners, {experiment['averaging']} averaging."
     _save(settings, figure, output, plotted, missing, more)
 
 
@@ -76,54 +100,54 @@ def both_metrics(settings, records, output) -> None:
     experiment = settings.experiment
     [dataset], [model] = experiment["datasets"], experiment["models"]
     table, missing = _read(records, experiment)
+    if _nothing(settings, output, missing):
+        return
     cells = [_cell(experiment, learners=learners) for learners in experiment["learners"]]
-    rows = (_best_rows(table, m, "beta", cell) for cell in cells for m in ("accuracy", "err") if dataset not in missing)
-    plotted = _join(rows)
+    plotted = _join(_best_rows(table, metric, "beta", cell) for cell in cells for metric in ("accuracy", "err"))
     figure, axes = panels(len(cells), 2, 2.9, 1.9)
     for column, cell in enumerate(cells):
         size = f"M\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{cell['learners']}"
         set_title(axes[0, column], f"{_title(settings, dataset)}, {model_title(model)}, {size}")
         for panel, metric, colour in zip(axes[:, column], ("accuracy", "err"), (BLUE, VERMILION), strict=True):
-            if dataset in missing:
-                _leave_out(settings, panel, dataset)
-                continue
             _draw(panel, plotted, colour, learners=cell["learners"], quantity=metric)
             _beta_axis(panel)
             set_ylabel(panel, _LABELS[metric])
         _share_x_labels(axes[:, column])
-    _save(settings, figure, output, plotted, missing, _AT_BEST)
+    _save(settings, figure, output, plotted, missing)
 
 
 def dropout(settings, records, output) -> None:
     """Figure 18: test DIV, ERR-bar, ERR and accuracy against the share of learners dropped in training, beta = 1."""
     experiment = settings.experiment
     table, missing = _read(records, experiment)
+    if _nothing(settings, output, missing):
+        return
     cell = _cell(experiment, beta=1.0)
     del cell["drop_rate"]
     names = {
         "div": ("DIV", ORANGE), "err_bar": (r"$\overline{\mathrm{ERR}}$", GREEN), "err": ("ERR", VERMILION),
         "accuracy": ("accuracy (%)", BLUE),
     }  # fmt: skip
-    found = [] if cell["dataset"] in missing else [_best_rows(table, metric, "drop_rate", cell) for metric in names]
-    plotted = _join(found)
+    plotted = _join(_best_rows(table, metric, "drop_rate", cell) for metric in names)
     figure, axes = panels(len(names), width=2.4, height=2.1)
     for panel, (metric, (label, colour)) in zip(axes[0], names.items(), strict=True):
         panel.set_title(f"Test {label}")
-        if not found:
-            _leave_out(settings, panel, cell["dataset"])
-            continue
         _draw(panel, plotted, colour, quantity=metric)
         panel.set_xticks(plotted["x"].unique())
         panel.set_xlabel("Share of learners dropped")
-    what = f"{_title(settings, cell['dataset'])}, {model_title(cell['model'])}, {cell['learners']} learners."
-    _save(settings, figure, output, plotted, missing, f"{what} {_AT_BEST}")
+    what = f"{_title(settings, cell['dataset'])}, {model_title(cell['model'])}, M = {cell['learners']}, \N{GREEK SMALL LETTER BETA} = 1"
+    figure.suptitle(what, fontsize=10, parse_math=False)
+    _save(settings, figure, output, plotted, missing)
 
 
 def _against_epoch(settings, records, output, labels: dict[tuple[str, str], str]) -> None:
-    """A column per data set, a row per (split, metric) in `labels`, a line each for beta 0 and 1."""
+    """A column per data set, a row per (split, metric) in `labels`, a line each for beta 0 and 1. The split is train, test, or
+    "test - train"."""
     experiment = settings.experiment
     datasets, [model] = experiment["datasets"], experiment["models"]
     table, missing = _read(records, experiment)
+    if _nothing(settings, output, missing):
+        return
     plotted = _join(
         _curve_rows(table, split, metric, _cell(experiment, dataset=dataset, beta=beta))
         for dataset in datasets if dataset not in missing for split, metric in labels for beta in (0.0, 1.0)
@@ -138,14 +162,15 @@ def _against_epoch(settings, records, output, labels: dict[tuple[str, str], str]
             mine = plotted[(plotted["dataset"] == dataset) & (plotted["quantity"] == _quantity(split, metric))]
             named = mine.assign(line=mine["beta"].map(lambda beta: rf"$\beta$ = {beta:g}"))
             lines(panel, named, "x", "line", [BLUE, VERMILION])
-            panel.set_xlabel("Epoch")
+            panel.set_xlabel(
+                f"Evaluation (every {settings.evaluate_every} batches)" if settings.evaluate_every else "Epoch"
+            )
             panel.xaxis.set_major_locator(MaxNLocator(integer=True))
             set_ylabel(panel, label)
         _share_x_labels(axes[:, column])
-    drawn = [panel for panel in axes.flat if panel.lines]
-    if drawn:
-        legend(figure, drawn[0])
-    _save(settings, figure, output, plotted, missing, _IN_TRAINING)
+    legend(figure, next(panel for panel in axes.flat if panel.lines))
+    more = [text for split, text in _MEASURED.items() if any(split in shown for shown, _ in labels)]
+    _save(settings, figure, output, plotted, missing, " ".join(more))
 
 
 def _read(records, experiment: dict) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -183,33 +208,43 @@ def _curve_rows(table: pd.DataFrame, split: str, metric: str, cell: dict) -> pd.
     return _rows(runs.dropna(axis=1), _quantity(split, metric), cell)
 
 
-def _best_rows(table: pd.DataFrame, metric: str, by: str, cell: dict) -> pd.DataFrame:
-    """Rows of `plotted`: a test metric against the column `by`, at each run's evaluation of lowest validation ERR."""
+def _best_rows(table: pd.DataFrame, metric: str, by: str, cell: dict, learners: bool = False) -> pd.DataFrame:
+    """Rows of `plotted`: a test metric against the column `by`, at each run's evaluation of lowest validation ERR. With
+    `learners` a column `learner_<number>` for each, its mean over the runs."""
     scale = 100 if metric == "accuracy" else 1
-    return _rows(scale * at_best(table, metric, by, **cell), metric, cell)
+    rows = _rows(scale * at_best(table, metric, by, **cell), metric, cell)
+    for number in range(cell["learners"] if learners else 0):
+        one = table[(table["learner"] == number) | (table["metric"] == "best")]
+        rows[f"learner_{number}"] = scale * at_best(one, metric, by, of_learners=True, **cell).mean().to_numpy()
+    return rows
 
 
 def _rows(runs: pd.DataFrame, quantity: str, cell: dict) -> pd.DataFrame:
-    """`runs` has a row per run and a column per x; returns a row per x, with the columns `_COLUMNS`, low and high."""
+    """`runs` has a row per run and a column per x; returns a row per x, with the columns `_COLUMNS`, low, high, `run_<id>`."""
     if runs.empty:
         named = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in cell.items())
         raise UserError(f"The image records hold no complete run of {named}: run the workflow to the end.")
     band = standard_error_band(runs).rename_axis("x").reset_index().rename(columns={"width": "two_standard_errors"})
     # what is on the horizontal axis is no part of the cell
-    return band.assign(**{name: cell.get(name, "") for name in _CELL}, quantity=quantity, runs=len(runs))
+    band = band.assign(**{name: cell.get(name, "") for name in _CELL}, quantity=quantity, runs=len(runs))
+    return with_runs(band, runs)
 
 
 def _join(rows: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """All rows in one frame, also where no data set was available."""
-    rows = list(rows)
-    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=[*_COLUMNS, "low", "high"])
+    return pd.concat(rows, ignore_index=True)
 
 
 def _draw(panel: Axes, plotted: pd.DataFrame, colour: str, **where) -> None:
     """The line of the rows whose columns have these values."""
-    for name, value in where.items():
-        plotted = plotted[plotted[name] == value]
-    lines(panel, plotted, "x", "quantity", [colour])
+    mine = select(plotted, **where).assign(line="ensemble")
+    lines(panel, mine, "x", "line", [colour])
+    for name in _learner_names(mine):
+        label = "each learner" if name == "learner_0" else None
+        panel.plot(mine["x"], mine[name], color=GREY, linewidth=0.6, linestyle=(0, (4, 2)), label=label)
+
+
+def _learner_names(plotted: pd.DataFrame) -> list[str]:
+    return [name for name in plotted.columns if name.startswith("learner_")]
 
 
 def _beta_axis(panel: Axes) -> None:
@@ -228,11 +263,22 @@ def _leave_out(settings, panel: Axes, dataset: str) -> None:
     absent(panel, f"{_title(settings, dataset)}: not available, left out")
 
 
-def _save(settings, figure, output, plotted: pd.DataFrame, missing: dict[str, str], more: str) -> None:
-    counts = " or ".join(map(str, sorted(plotted["runs"].unique())))
-    foot = f"Line: mean over {counts} runs; band: two standard errors. {more}"
-    if counts == "1":
-        foot = f"Line: one run, so there is no band. {more}"
-    reasons = [f"{_title(settings, dataset)} is left out: {reason}." for dataset, reason in missing.items()]
-    note = " ".join(filter(None, [settings.note, *reasons]))
-    save(figure, output, plotted[_COLUMNS], note, foot if counts else "")
+def _nothing(settings, output, missing: dict[str, str]) -> bool:
+    """Whether none of the experiment's data sets was available: then the figure says so, and its CSV has no rows."""
+    names = settings.experiment["datasets"]
+    if set(names) - set(missing):
+        return False
+    figure, [[panel]] = panels(1, width=4.4, height=0.4)
+    absent(panel, f"{', '.join(_title(settings, name) for name in names)}: not available, not drawn", 60)
+    save(settings, figure, output, pd.DataFrame(columns=_COLUMNS), lacks=_reasons(settings, missing))
+    return True
+
+
+def _save(settings, figure, output, plotted: pd.DataFrame, missing: dict[str, str], more: str = "") -> None:
+    foot = f"{spread(plotted['runs'], 'two standard errors')} {more}".strip()
+    columns = [*_COLUMNS, *run_names(plotted), *_learner_names(plotted)]
+    save(settings, figure, output, plotted[columns], foot, _reasons(settings, missing))
+
+
+def _reasons(settings, missing: dict[str, str]) -> str:
+    return " ".join(f"{_title(settings, dataset)} is left out: {reason}." for dataset, reason in missing.items())

@@ -22,42 +22,57 @@ class Figure:
     single: tuple[str, ...] = ()
 
 
-_MEAN_AND_ERROR = (
-    "Mean and two standard errors over the runs; test metrics are those of the evaluation with the lowest validation ERR. "
-    "The figure itself names what was left out and what was not run at the paper's settings."
+_RUNS = (
+    "Thick: the mean over the runs. From three runs on, the band is two standard errors; two runs are drawn themselves, as "
+    "thin lines. "
 )
+_AT_BEST = _RUNS + "Test metrics are those of each run's evaluation with the lowest validation ERR. "
+_EACH_RUN = (
+    "Thick: the mean over the runs; thin: each run; an axis is logarithmic where its values span more than tenfold, and the "
+    "values below it are counted. The standard deviation, the paper's band, is in the CSV."
+)
+_TRAIN = "The training curve is the running mean over the batches since the last evaluation, in training mode."
 _SINGLE = ("learners", "drop_rates")
 
 FIGURES = {
     "fig1_collusion": Figure(
         "collusion:illustrate", "theory", "learner collusion in a small ensemble",
         "**Learner collusion.** Trained jointly, the learners shift their predictions in opposite directions: their ensemble "
-        "is unchanged, and diversity is inflated. A real small ensemble, trained when the figure is drawn.",
+        "is unchanged, and diversity is inflated. A real small ensemble, trained when the figure is drawn. Left, as the paper "
+        "draws it: each learner is a point in output space, its predictions at two inputs, and an arrow leads from independent "
+        "to joint training. Right: the same learners against the input.",
     ),
     "fig2_diversity": Figure(
         "tabular:diversity", "tabular", "test MSE and diversity against beta",
-        "**Diversity explosion.** Test MSE of the ensemble (top) and diversity (bottom) against beta; mean and one standard "
-        "deviation over the runs, in units of the variance of the target. M is tuned per run.",
+        "**Diversity explosion.** Test MSE of the ensemble (top) and diversity (bottom) against beta, in units of the variance "
+        "of the target; M is tuned per run. " + _EACH_RUN,
     ),
     "fig3_debiased": Figure(
         "tabular:debiased", "tabular", "share of constant bias in diversity",
         "**Bias removal.** Decrease of test diversity when each learner's constant bias is removed (Appendix C.1), against "
-        "beta; mean and one standard deviation over the runs.",
+        "beta. " + _EACH_RUN,
     ),
     "fig4_codependence": Figure(
         "tabular:codependence", "tabular", "increase of test MSE when learners are dropped",
         "**Learner codependence.** Absolute increase of test MSE when a share of the learners is dropped at random at test "
-        "time, mean of all draws, against beta; mean and one standard deviation over the runs.",
+        "time, mean of all draws, against beta, in units of the variance of the target. Dashed: for the squared error the "
+        "mean increase over all choices of k of M learners is DIV (M - k) / (k (M - 1)), so for each M this figure is the "
+        "diversity of Figure 2 times a constant, and no second sign of collusion. " + _EACH_RUN,
     ),
     "fig5_generalization_gap": Figure(
-        "images:gap", "images", "generalisation gap", _MEAN_AND_ERROR, "curves", single=("models", *_SINGLE),
+        "images:gap", "images", "generalisation gap",
+        "**Generalisation gap.** Test minus train ERR over training, beta 0 and 1. " + _RUNS + _TRAIN, "curves",
+        single=("models", *_SINGLE),
     ),
     "fig6_practical": Figure(
-        "images:against_beta", "images", "test accuracy against beta", _MEAN_AND_ERROR, "practical",
-        options={"metric": "accuracy", "imagenet": True}, single=_SINGLE,
+        "images:against_beta", "images", "test accuracy against beta",
+        "**Practical implications.** Test accuracy against beta. " + _AT_BEST + "Thin dashed lines: each learner's accuracy, "
+        "its mean over the runs; the paper shows learners in its right panel, ImageNet, which is not run here.", "practical",
+        options={"metric": "accuracy", "imagenet": True, "learners": True}, single=_SINGLE,
     ),
     "fig7_summary": Figure(
-        "summary:diagram", "theory", "the argument of the paper", "**The argument of the paper**, section by section.",
+        "summary:diagram", "theory", "the argument of the paper",
+        "**The argument of the paper**, section by section: its statements, not results of this project.",
     ),
     "fig8_gat_gamma": Figure(
         "gat:gamma", "theory", "gamma against the step alpha",
@@ -70,38 +85,48 @@ FIGURES = {
         "(1 - beta)^(-1/2) - 1; the paper calls it exponential (erratum).",
     ),
     "fig10_loss_curves": Figure(
-        "images:losses", "images", "training and test loss", _MEAN_AND_ERROR, "curves", single=("models", *_SINGLE),
+        "images:losses", "images", "training and test loss",
+        "**Loss curves.** Train (top) and test ERR (bottom) over training, beta 0 and 1. " + _RUNS + _TRAIN, "curves",
+        single=("models", *_SINGLE),
     ),
     "fig11_train_decomposition": Figure(
-        "images:decomposition", "images", "ERR-bar and DIV on the training set", _MEAN_AND_ERROR, "curves",
+        "images:decomposition", "images", "ERR-bar and DIV on the training set",
+        "**Decomposition in training.** Train ERR-bar (top) and DIV (bottom), beta 0 and 1. " + _RUNS + _TRAIN, "curves",
         options={"split": "train"}, single=("models", *_SINGLE),
     ),
     "fig12_test_decomposition": Figure(
-        "images:decomposition", "images", "ERR-bar and DIV on the test set", _MEAN_AND_ERROR, "curves",
-        options={"split": "test"}, single=("models", *_SINGLE),
+        "images:decomposition", "images", "ERR-bar and DIV on the test set",
+        "**Decomposition on the test set.** Test ERR-bar (top) and DIV (bottom) over training, beta 0 and 1. " + _RUNS,
+        "curves", options={"split": "test"}, single=("models", *_SINGLE),
     ),
     "fig13_larger_ensembles": Figure(
-        "images:against_beta", "images", "larger ensembles", _MEAN_AND_ERROR, "larger",
+        "images:against_beta", "images", "larger ensembles",
+        "**Larger ensembles.** Test accuracy against beta. " + _AT_BEST, "larger",
         options={"metric": "accuracy"}, single=_SINGLE,
     ),
     "fig14_score_averaging": Figure(
-        "images:against_beta", "images", "score averaging", _MEAN_AND_ERROR, "score",
+        "images:against_beta", "images", "score averaging",
+        "**Score averaging.** Test accuracy against beta; scores are averaged, not probabilities. " + _AT_BEST, "score",
         options={"metric": "accuracy"}, single=_SINGLE,
     ),
     "fig15_cnn": Figure(
-        "images:both_metrics", "images", "small CNNs", _MEAN_AND_ERROR, "cnn",
+        "images:both_metrics", "images", "small CNNs",
+        "**Small CNNs.** Test accuracy (top) and loss (bottom) against beta. " + _AT_BEST, "cnn",
         single=("datasets", "models", "drop_rates"),
     ),
     "fig16_vgg_svhn": Figure(
-        "images:both_metrics", "images", "VGG on SVHN", _MEAN_AND_ERROR, "vgg",
+        "images:both_metrics", "images", "VGG on SVHN",
+        "**VGG on SVHN.** Test accuracy (top) and loss (bottom) against beta. " + _AT_BEST, "vgg",
         single=("datasets", "models", "drop_rates"),
     ),
     "fig17_ensemble_loss": Figure(
-        "images:against_beta", "images", "test loss against beta", _MEAN_AND_ERROR, "practical",
+        "images:against_beta", "images", "test loss against beta",
+        "**Ensemble loss.** Test ERR against beta, of the runs of Figure 6. " + _AT_BEST, "practical",
         options={"metric": "err"}, single=_SINGLE,
     ),
     "fig18_learner_dropout": Figure(
-        "images:dropout", "images", "learners dropped in training", _MEAN_AND_ERROR, "dropout",
-        single=("datasets", "models", "learners", "betas"),
+        "images:dropout", "images", "learners dropped in training",
+        "**Learner dropout.** Test metrics at beta = 1 against the share of learners dropped from each training batch. "
+        + _AT_BEST, "dropout", single=("datasets", "models", "learners", "betas"),
     ),
 }  # fmt: skip

@@ -37,7 +37,8 @@ def diagram(settings, records, output) -> None:
     axes.set_ylim(-0.1, 3 * _HEIGHT + 2 * _GAP_Y + 0.1)
     axes.axis("off")
     texts = pd.DataFrame([step[:4] for step in STEPS], columns=["section", "title", "text", "shown"])
-    save(figure, output, texts, settings.note)
+    foot = "What the paper states, not what was run here: Table 1 and ImageNet were not; claims.md has what was, and its verdicts."
+    save(settings, figure, output, texts, foot)
 
 
 def _box(axes: Axes, corner: tuple[float, float], section: str, title: str, text: str, shown: str, colour: str) -> None:

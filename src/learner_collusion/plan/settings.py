@@ -75,13 +75,18 @@ def _train_images(config: dict, paper: dict, part: str) -> dict:
 def _figure(config: dict, paper: dict, part: str) -> dict:
     figure = FIGURES[part]
     experiments = [figure.experiment] if figure.experiment else []
+    experiment = config["images"]["experiments"][figure.experiment] if figure.experiment else None
     draws = figure.draw.startswith("collusion:")
+    note = configuration.note(config, paper, *(["illustration"] if draws else _concerns(figure.part, experiments)))
+    mark = f"Fidelity {config['fidelity']!r}, not the paper's: see this file's metadata."
     return {
-        "note": configuration.note(
-            config, paper, *(["illustration"] if draws else _concerns(figure.part, experiments))
-        ),
+        "note": note,
+        "mark": mark if note else "",  # what the figure itself says of it
         "titles": _titles(config, figure.part) | _model_titles(config, experiments),
-        "experiment": config["images"]["experiments"][figure.experiment] if figure.experiment else None,
+        "experiment": experiment,
+        "evaluate_every": configuration.protocol(config, experiment["protocol"])["evaluate_every"]
+        if experiment
+        else None,
         "options": figure.options,
         "seed": config["seed"],
         "illustration": config["illustration"] if draws else None,

@@ -46,12 +46,15 @@ def build(results: Path, gallery: Path, cores: int) -> None:
         if not list(results.glob(pattern)):
             raise UserError(f"{results} has no {pattern}: run the workflow to its end first.")
     for path in (path for pattern in _KEPT for path in sorted(results.glob(pattern)) if path.is_file()):
+        if path.parent.name == "figures" and _is_empty(path.with_suffix(".csv")):
+            (gallery / path.name).unlink(missing_ok=True)  # of an earlier build
+            continue
         # figures, tables and records lie flat beside the README that shows them; claims keep their folder
         flat = path.parent.name in ("figures", "tables", "records")
         target = gallery / (path.name if flat else path.relative_to(results))
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
-    text = "".join([_head(gallery), _index(gallery), *_figures(gallery), _provenance(results, gallery, cores)])
+    text = "".join([_head(gallery), _index(gallery), *_figures(results, gallery), _provenance(results, gallery, cores)])
     write_text(gallery / "README.md", text)
     _link_all(gallery)
 
@@ -86,12 +89,29 @@ def _index(gallery: Path) -> str:
     return "".join(shown) + "\n"
 
 
-def _figures(gallery: Path) -> Iterator[str]:
+def _figures(results: Path, gallery: Path) -> Iterator[str]:
+    """Each figure with its caption and what it lacks of the paper's settings; those without a number in one line."""
     for name, figure in FIGURES.items():
+        title = f"Figure {name.split('_')[0].removeprefix('fig')}: {figure.shows}"
         if (gallery / f"{name}.png").exists():
-            number = name.split("_")[0].removeprefix("fig")
-            yield f"## Figure {number}: {figure.shows}\n\n![Figure {number}: {figure.shows}]({name}.png)\n\n"
-            yield f"{figure.caption} Numbers: [{name}.csv]({name}.csv)\n\n"
+            yield f"## {title}\n\n![{title}]({name}.png)\n\n{figure.caption} Numbers: [{name}.csv]({name}.csv)\n\n"
+            if lacks := _description(gallery / f"{name}.png"):
+                yield f"*{lacks}*\n\n"
+        elif (results / f"figures/{name}.png").exists():
+            yield f"{title}: not drawn. {_description(results / f'figures/{name}.png')}\n\n"
+
+
+def _is_empty(numbers: Path) -> bool:
+    """Whether a figure's CSV has its names alone: none of its data sets was available."""
+    return numbers.exists() and len(numbers.read_text(encoding="utf-8").splitlines()) == 1
+
+
+def _description(image: Path) -> str:
+    """What `figures.style.save` wrote into the PNG's metadata: how its settings differ from the paper's, and what is left out."""
+    from PIL import Image
+
+    with Image.open(image) as opened:
+        return opened.info.get("Description", "")
 
 
 def _provenance(results: Path, gallery: Path, cores: int) -> str:

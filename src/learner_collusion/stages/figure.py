@@ -18,16 +18,19 @@ from ..plan import settings as plan
 class Settings:
     """What a figure takes from the configuration.
 
-    `note` marks reduced fidelity, empty at the paper's settings; `titles` name the data sets; `experiment` is that of the
-    image records, `illustration` the toy problem of Figure 1; `options` are those of the figure's entry in the registry.
+    `note` lists what reduces the fidelity and `mark` says on the figure that it is reduced, both empty at the paper's settings;
+    `titles` name the data sets; `experiment` is that of the image records, `illustration` the toy problem of Figure 1; `options`
+    are those of the figure's entry in the registry; `evaluate_every`: batches between two evaluations, None for each epoch.
     """
 
     note: str
+    mark: str
     titles: dict[str, str]
     experiment: dict | None
     options: dict
     seed: int
     illustration: dict | None
+    evaluate_every: int | None = None
     made: dict = field(default_factory=dict)  # what the records must have been made with; empty: not checked
 
 
