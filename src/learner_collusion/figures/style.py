@@ -126,17 +126,20 @@ def lines(
     if colours is None:
         colours = PALETTE if len(levels) <= len(PALETTE) else sns.color_palette("viridis", len(levels))
     marked = plotted.groupby(by)[x].size().max() <= _FEW_POINTS
+    labels = {"xlabel": axes.get_xlabel(), "ylabel": axes.get_ylabel()}  # seaborn puts the names of the columns there
     for i, (level, colour) in enumerate(zip(levels, colours, strict=False)):
         mine = plotted[plotted[by] == level]
         shape = {"marker": _MARKERS[i % len(_MARKERS)]} if marked else {"linestyle": _DASHES[i % len(_DASHES)]}
-        axes.plot(mine[x], mine["mean"], color=colour, label=level, markeredgewidth=0, **shape)
+        one = {"x": x, "ax": axes, "color": colour, "estimator": None, "legend": False}
+        sns.lineplot(mine, y="mean", label=str(level), markeredgewidth=0, **shape, **one)
         count = mine["runs"].max()
         if count == 2 or (count > 2 and not band):
-            axes.plot(
-                mine[x], mine[run_names(mine)], color=colour, linewidth=0.7, alpha=0.55 if len(levels) < 3 else 0.3
-            )
+            runs = mine.melt(x, run_names(mine), "run", "value")
+            alpha = 0.55 if len(levels) < 3 else 0.3
+            sns.lineplot(runs, y="value", units="run", linewidth=0.7, alpha=alpha, **one)
         elif count > 2:
             axes.fill_between(mine[x], mine["low"], mine["high"], color=colour, alpha=0.18, linewidth=0)
+    axes.set(**labels)
 
 
 def spread(runs: pd.Series, band: str = "") -> str:
