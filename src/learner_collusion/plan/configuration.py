@@ -25,7 +25,7 @@ _PARTS = {
         for key in ("datasets", "runs", "betas", "split", "preprocessing", "training", "tuning", "codependence")
     ],
     "theory": ["theory.cases"],
-    "claims": ["claims.bootstrap", "claims.confidence"],
+    "claims": ["claims.confidence"],
     "illustration": ["illustration"],
 }
 
