@@ -80,8 +80,8 @@ THEORY = (
     ),
     _identity(
         "Appendix F", "ERR-bar comes close to DIV as the shifts c_j grow", "shifts_dominate",
-        measures="|ERR-bar / DIV - 1| of learners f + c_j whose shifts are a million times normal ones, with the mean that "
-        "minimises the joint loss (docs/errata.md: it has to stay bounded).",
+        measures="|ERR-bar / DIV - 1| of learners f + c_j that lie ten million times as far from their mean as normal "
+        "ones; that mean stays as it is, since with it ERR would grow, too.",
     ),
     _identity(
         "our remark on Figure 4", "Dropping M - k of M learners at random raises squared error by DIV (M - k) / (k (M - 1))",
