@@ -81,4 +81,4 @@ def nearest_beta(records: pd.DataFrame, beta: float) -> float | None:
     records have none."""
     trained = sorted(records["beta"].unique())
     suitable = [other for other in trained if (0 < other < 1 if 0 < beta < 1 else other == beta)]
-    return min(suitable, key=lambda other: abs(other - beta), default=None)
+    return min(suitable, key=lambda other: round(abs(other - beta), 9), default=None)
