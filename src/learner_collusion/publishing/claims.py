@@ -35,7 +35,9 @@ class Overview(NamedTuple):
     title: str
     note: str  # marks reduced fidelity; empty at the paper's settings
     counts: dict[str, int]  # by verdict; holds, does not hold and undecided come first and may be 0
-    rows: pd.DataFrame  # id, claim, data, statistic, value, interval, runs, threshold, effect, verdict, note; all text
+    rows: (
+        pd.DataFrame
+    )  # id, claim, data, statistic, value, interval, runs, threshold, effect, verdict, mark, note; text
     intervals: str  # what the intervals of this part cover, and how many wrong verdicts to expect; empty without any
     measures: list[tuple[str, str, str]]  # id, claim and what its statistic measures, one each
 
@@ -169,7 +171,8 @@ def _cells(row: dict, titles: dict[str, str]) -> dict[str, str]:
         "runs": _runs(row),
         "threshold": row["threshold"] or "-",
         "effect": _titled(row["effect"], titles) or "-",
-        "verdict": row["verdict"] + f" {SURVIVES}" * bool(row["survives"] and row["verdict"] in (HOLDS, FAILS)),
+        "verdict": row["verdict"],
+        "mark": SURVIVES * bool(row["survives"]),
         "note": row["note"] or "",
     }
 
@@ -189,7 +192,8 @@ def _titled(effect: str, titles: dict[str, str]) -> str:
 def _section(part: Overview, heading: str) -> str:
     text = "".join(f"**{line}**\n\n" for line in part.note.split("\n\n") if line)
     lines = [
-        {key: value for key, value in row.items() if key != "note"} | {"verdict": _verdict(row["verdict"], row["note"])}
+        {key: value for key, value in row.items() if key not in ("mark", "note")}
+        | {"verdict": _verdict(f"{row['verdict']} {row['mark']}".strip(), row["note"])}
         for row in part.rows.to_dict("records")
     ]
     text += f"{sentence(part.counts)}.\n\n" + f"{part.intervals.strip()}\n\n" * bool(part.intervals) + table(lines)
