@@ -21,7 +21,8 @@ ROOMS = [
 ]
 LEVEL = {name: level for level, room in enumerate(ROOMS) for name in room}
 # Entries by name, read while Snakemake parses: they import nothing of this package but errors.
-REGISTRIES = ("data.registry", "models.registry", "figures.registry", "publishing.registry", "claims.catalogue")
+REGISTRIES = ("data.registry", "models.registry", "figures.registry", "publishing.registry")
+REGISTRIES += tuple(f"claims.catalogue.{name}" for name in ("__init__", "entry", "theory", "tabular", "images"))
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -50,7 +51,7 @@ def test_no_import_goes_upwards(path):
 @pytest.mark.parametrize("registry", REGISTRIES)
 def test_registries_import_nothing_heavy(registry):
     path = PACKAGE.joinpath(*registry.split(".")).with_suffix(".py")
-    assert all(imported.startswith("errors") for imported in imports(path))
+    assert all(imported.startswith(("errors", "claims.catalogue.")) for imported in imports(path))
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import | ast.ImportFrom) and not getattr(node, "level", 0):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]

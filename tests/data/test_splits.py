@@ -71,7 +71,10 @@ def test_refitting_on_train_and_validation(diabetes):
     assert np.array_equal(refitted.test_y, plain.test_y)
 
 
-def test_too_few_rows(tmp_path):
-    path = prepared(tmp_path / "t.parquet", x=[1.0, 2.0], y=[1.0, 2.0])
-    with pytest.raises(UserError, match="has 2 rows, too few to split"):
+@pytest.mark.parametrize(
+    ("rows", "parts"), [(2, "2 would train, 0 stop and 0 test"), (12, "8 would train, 2 stop and 2 test")]
+)
+def test_too_few_rows(tmp_path, rows, parts):
+    path = prepared(tmp_path / "t.parquet", x=np.arange(float(rows)), y=np.arange(float(rows)))
+    with pytest.raises(UserError, match=f"has {rows} rows, too few to split: {parts}, and each part needs 5"):
         splits.load_run(path, SPLIT, 1.0, generator(0))

@@ -126,6 +126,11 @@ def test_categories_keep_their_spelling(tmp_path):
         ("x,c,y\n1,a,2\n", {"separator": ";"}, "has no column 'y'"),
         ("x,c,y\n1,a,inf\n", {}, "Column 'y' of t holds values that are not finite"),
         ("x,c,y\n1,a,-2\n", {"log_target": True}, "not finite after the logarithm"),
+        (
+            "x,c,y\n1,a,7\n2,b,7\n",
+            {},
+            "'y' of t, the target, holds 7 in every row, so there is nothing to learn: name another",
+        ),
         ("x,c,y\n1,a,\n,b,2\n", {}, "has no row without missing values"),
         ('x,c,y\n1,"a,2\n3,b,4\n', {}, "line 3: expected 3 fields, got 2"),
         ('x,c,y\n1,a,"2\n3,b,4\n', {}, "cannot be read .*EOF inside string"),

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from learner_collusion.claims.catalogue import Claim
-from learner_collusion.claims.verdict import FAILS, HOLDS, LEFT_OUT, REPORTED, UNDECIDED, as_frame, row
+from learner_collusion.claims.verdict import FAILS, HOLDS, LEFT_OUT, NO_VERDICT, REPORTED, UNDECIDED, as_frame, row
 from learner_collusion.errors import UserError
 from learner_collusion.publishing import claims
 from learner_collusion.records import parquet
@@ -12,7 +12,9 @@ from learner_collusion.records.claims import CLAIMS
 
 NOTE = "Fidelity 'ci', not the paper's: runs 2 instead of 10."
 TITLES = {"abalone": "Abalone"}
-RATIO = Claim("C1a", "tabular", "Diversity explodes", "Figure 2", "ratio", above=10)
+RATIO = Claim(
+    "C1a", "tabular", "Diversity explodes", "Figure 2", "ratio", above=10, measures="DIV over DIV.", remark="As printed.",
+)  # fmt: skip
 WORST = Claim("C9", "images", "Accuracy is lowest at beta = 1", "Figure 6", "worst_at_one", above=0)
 
 
@@ -20,8 +22,21 @@ WORST = Claim("C9", "images", "Accuracy is lowest at beta = 1", "Figure 6", "wor
 def tabular():
     return as_frame(
         [
-            row(RATIO, "abalone", "DIV(1) / DIV(0) | x", 117.04, 66.5, 216, verdict=HOLDS),
-            row(RATIO, "weather", "DIV(1) / DIV(0)", 2.0, 1.5, 2.5, verdict=FAILS, note="a remark"),
+            row(
+                RATIO,
+                "abalone",
+                "DIV(1) / DIV(0) | x",
+                117.04,
+                66.5,
+                216,
+                verdict=HOLDS,
+                runs=10,
+                on_its_side=9,
+                p=0.01,
+                survives=True,
+                effect="0.1 (abalone) to 2",
+            ),
+            row(RATIO, "weather", "DIV(1) / DIV(0)", 2.0, 1.5, 2.5, verdict=FAILS, note="a remark", p=0.04, runs=10),
             row(RATIO, "facebook", "DIV(1) / DIV(0)", 9, 8, 11, verdict=UNDECIDED),
             row(RATIO, "other", "DIV(1) / DIV(0)", 9, 8, 11, verdict=REPORTED),
         ]
@@ -46,18 +61,53 @@ def test_one_part(parts, tabular, tmp_path):
     assert text.startswith("# Claims: Tabular data (Section 6.1, Figures 2-4)\n") and f"**{NOTE}**" in text
     assert "1 hold, 1 do not hold, 1 undecided, 1 reported." in text
     cells = (
-        r"| C1a | Diversity explodes (Figure 2) | Abalone | DIV(1) / DIV(0) \| x | 117 | 66.5 to 216 | > 10 | holds |"
+        r"| C1a | Diversity explodes (Figure 2) | Abalone | DIV(1) / DIV(0) \| x | 117 | 66.5 to 216 | 9 of 10 | > 10 "
+        "| 0.1 (Abalone) to 2 | holds ‡ |"
     )
     assert cells in text
-    assert "| weather | DIV(1) / DIV(0) | 2 | 1.5 to 2.5 | > 10 | **does not hold** (a remark) |" in text
+    assert "| weather | DIV(1) / DIV(0) | 2 | 1.5 to 2.5 | 0 of 10 | > 10 | - | **does not hold** (a remark) |" in text
     pd.testing.assert_frame_equal(parquet.read(parts[0], CLAIMS), tabular, check_dtype=False)
     metadata = parquet.read_metadata(parts[0])
     assert metadata["fidelity"] == NOTE and metadata["part"] == "tabular" and metadata["titles"] == TITLES
 
 
+def test_a_part_says_what_its_intervals_cover_and_how_many_wrong_verdicts_to_expect(parts, tmp_path):
+    text = (tmp_path / "tabular.md").read_text()
+    assert "Intervals are 95 % Student t intervals over paired runs" in text and "not the choice of data set" in text
+    assert "Where each of 2 verdicts is wrong 5% of the time, 0.1 wrong ones are to be expected; the 1 marked ‡" in text
+    assert "bootstrap" not in text and "test images" not in text
+
+
+def test_of_images_the_test_images_are_named_and_pairs_of_runs_counted(tmp_path):
+    rows = [
+        row(WORST, "a", "margin", 1, 0.5, 2, HOLDS, p=0.01, runs=3, on_its_side=3),
+        *(row(WORST, "b", "margin", 1, verdict=NO_VERDICT, runs=2, on_its_side=n) for n in (2, 2, 1, 0)),
+    ]
+    path = tmp_path / "images.md"
+    claims.write(as_frame(rows), "images", NOTE, {}, path, tmp_path / "x.parquet", 0.9, "Chosen in sight of verdicts.")
+    text = path.read_text()
+    assert "90 % Student t" in text and "of test images, which all runs share" in text
+    assert "Of 4 rows with two runs, 2 have both on the claim's side, and 1 have none" in text
+    assert f"**{NOTE}**\n\n**Chosen in sight of verdicts.**" in text and "4 no verdict" in text
+
+
+def test_what_is_measured_is_said_once_a_claim(parts, tmp_path):
+    for path, heading in ((tmp_path / "tabular.md", "## What"), (tmp_path / "all.md", "### What")):
+        claims.combine(parts, tmp_path / "all.md", tmp_path / "all.parquet")
+        text = path.read_text()
+        assert text.count("- **C1a** Diversity explodes (Figure 2). DIV over DIV. As printed.\n") == 1
+        assert f"\n{heading} is measured\n" in text
+
+
+def test_what_cannot_be_judged_yet_is_listed(parts, tmp_path):
+    claims.combine(parts, tmp_path / "all.md", tmp_path / "all.parquet")
+    missing = (tmp_path / "all.md").read_text().split("Not judged")[1]
+    assert "- **C11** " in missing and "Table 1" in missing and "Figure 6, right" in missing
+
+
 def test_what_has_no_number_has_a_dash(parts, tmp_path):
     text = (tmp_path / "images.md").read_text()
-    assert "| SVHN, VGG, M = 5 | margin | - | - | > 0 | left out (the data set is not available) |" in text
+    assert "| SVHN, VGG, M = 5 | margin | - | - | - | > 0 | - | left out (the data set is not available) |" in text
     assert "nan" not in text and "Fidelity" not in text
 
 
@@ -100,5 +150,6 @@ def test_the_overview_reads_the_parts_in_their_order(parts, tmp_path):
     row = first.rows.iloc[0]
     assert (row["id"], row["data"], row["value"], row["interval"]) == ("C1a", "Abalone", "117", "66.5 to 216")
     assert (row["claim"], row["verdict"], row["note"]) == ("Diversity explodes (Figure 2)", HOLDS, "")
+    assert first.rows["mark"].tolist() == ["‡", "", "", ""]
     (alone,) = claims.overview(parts[0])
     assert alone.counts == first.counts and alone.rows.equals(first.rows)

@@ -47,7 +47,7 @@ def test_verdicts_are_coloured_on_a_terminal(tmp_path):
 def test_other_parts_are_one_line_each(tmp_path):
     write_results(tmp_path / "results")
     lines = shown(tmp_path / "results", width=80)
-    assert "Theory (Sections 4 and 5, Appendices C to E): 3 of 3 identities hold." in lines
+    assert "Theory (Sections 4 and 5, Appendices C to F): 3 of 3 identities hold." in lines
     text = " ".join(" ".join(lines).split())
     assert (
         "Figures 5, 6 and 10-18): 1 hold, 0 do not hold, 1 undecided." in text

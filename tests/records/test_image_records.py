@@ -1,9 +1,11 @@
 """Image records: what is asked of them is what was written."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from made_images import BEST, EPOCHS, write
 
+from learner_collusion.errors import UserError
 from learner_collusion.records import images, parquet
 
 CELL = {"protocol": "sgd", "dataset": "cifar10", "model": "resnet18", "learners": 3, "averaging": "probability"}
@@ -80,3 +82,32 @@ def test_a_run_without_all_levels_does_not_count(records):
     some = records[~((records["run"] == 1) & (records["beta"] == 0.5))]
     found = images.at_best(some, "accuracy", "beta", drop_rate=0.0, **CELL)
     assert found.shape == (2, 3) and found.index.tolist() == [0, 2]
+
+
+def test_without_all_levels_there_is_nan_where_the_query_says_so(records):
+    some = records[~((records["run"] == 1) & (records["beta"] == 0.5))]
+    found = images.at_best(some, "accuracy", "beta", complete=False, drop_rate=0.0, **CELL)
+    assert found.index.tolist() == [0, 1, 2] and found.isna().to_numpy().nonzero() == (1, 1)
+
+
+def test_the_mean_over_learners_needs_each_of_them(records):
+    some = records[~((records["run"] == 1) & (records["beta"] == 0.5) & (records["learner"] == 2))]
+    found = images.at_best(some, "accuracy", "beta", of_learners=True, drop_rate=0.0, **CELL)
+    assert found.index.tolist() == [0, 2]
+    assert len(images.at_best(some, "accuracy", "beta", drop_rate=0.0, **CELL)) == 3
+
+
+def test_a_number_twice_is_refused(records):
+    again = pd.concat([records, records])
+    with pytest.raises(UserError, match="twice"):
+        images.at_best(again, "accuracy", "beta", drop_rate=0.0, **CELL)
+    with pytest.raises(UserError, match="train err of cifar10, resnet18 twice"):
+        images.curve(again, "train", "err", beta=1.0, drop_rate=0.0, **CELL)
+
+
+def test_runs_that_diverged(records):
+    mark = records[(records["run"] == 1) & (records["beta"] == 1) & (records["drop_rate"] == 0)].head(1)
+    marked = pd.concat([records, mark.assign(metric="diverged", evaluation=4, value=1.0)])
+    protocol = mark["protocol"].iloc[0]
+    assert images.diverged(marked, drop_rate=0.0, protocol=protocol) == [(1, 1.0, 4)]
+    assert images.diverged(records) == []

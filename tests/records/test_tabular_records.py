@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from learner_collusion.errors import UserError
 from learner_collusion.records import tabular
 
 
@@ -32,6 +33,17 @@ def test_drop_rates_ascend(records):
     assert tabular.drop_rates(records[records["metric"] == "err"]) == []
 
 
-@pytest.mark.parametrize(("asked", "found"), [(0, 0), (0.5, 0.5), (0.6, 0.5), (0.9, 1), (0.75, 0.5), (1, 1)])
-def test_the_nearest_beta_is_the_lower_one_of_two(records, asked, found):
+@pytest.mark.parametrize(("asked", "found"), [(0, 0), (0.5, 0.5), (0.4, 0.3), (0.9, 0.5), (0.01, 0.3), (1, 1)])
+def test_the_nearest_beta_is_one_between_and_the_lower_one_of_two(asked, found):
+    records = pd.DataFrame({"beta": [1.0, 0.5, 0.3, 0.0, 0.5]})
     assert tabular.nearest_beta(records, asked) == found
+
+
+def test_0_and_1_are_never_replaced(records):
+    assert tabular.nearest_beta(records[records["beta"] != 1], 1) is None
+    assert tabular.nearest_beta(records[records["beta"] != 0.5], 0.5) is None
+
+
+def test_a_number_twice_is_refused(records):
+    with pytest.raises(UserError, match=r"hold err of weather twice \(run 2, beta 1.0\)"):
+        tabular.by_beta(pd.concat([records, records.head(1)]), "weather", "err")

@@ -1,9 +1,11 @@
 """The command `claims`: each part from its records, and all parts together."""
 
+import copy
 from dataclasses import asdict
 
 import pytest
 import yaml
+from conftest import ROOT
 from made_images import EXPERIMENTS, TITLES, write
 
 from learner_collusion import cli
@@ -23,8 +25,10 @@ def mapping(part, **others):
         "note": "Fidelity 'ci'.",
         "titles": {"abalone": "Abalone"} | TITLES,
         "seed": 0,
-        "bootstrap": 200,
         "confidence": 0.95,
+        "remark": "Chosen in sight.",
+        "paper": {"tabular": ["abalone"]},
+        "runs": 3 if part == "tabular" else None,
         "claims": [asdict(claim) for claim in CLAIMS if claim.part == part],
         "experiments": EXPERIMENTS if part == "images" else {},
         "cases": 20 if part == "theory" else None,
@@ -59,7 +63,7 @@ def test_a_part_is_judged_where_the_workflow_expects_it(folder, part, capsys):
     assert judge(part) == 0
     text = (folder / f"results/claims/{part}.md").read_text()
     rows = parquet.read(folder / f"results/claims/{part}.parquet", SCHEMA)
-    assert "**Fidelity 'ci'.**" in text and set(rows["part"]) == {part}
+    assert "**Fidelity 'ci'.**\n\n**Chosen in sight.**" in text and set(rows["part"]) == {part}
     assert {claim.id for claim in CLAIMS if claim.part == part and claim.experiment in (None, *EXPERIMENTS)} == set(
         rows["id"]
     )
@@ -137,5 +141,44 @@ def test_the_plan_gives_the_settings_of_each_part(config, part):
 
 
 def test_a_setting_of_another_type_is_told():
-    with pytest.raises(UserError, match="bootstrap"):
-        plan.convert(mapping("tabular", bootstrap="many"), Settings)
+    with pytest.raises(UserError, match="confidence"):
+        plan.convert(mapping("tabular", confidence="high"), Settings)
+
+
+def test_what_is_the_papers_is_named(config):
+    """Its data sets as they are declared there, wherever the files lie; models and experiments that it has."""
+    assert plan.take(config, config, "claims", "tabular")["paper"] == {
+        "tabular": ["abalone", "bioconcentration", "facebook", "weather"]
+    }
+    ours = copy.deepcopy(config)
+    ours["tables"]["weather"]["target"] = "Next_Tmin"
+    ours["tables"]["abalone"] |= {"url": "file:///mine.zip", "title": "Mine", "sha256": None}
+    ours["tables"]["mine"] = ours["tables"]["abalone"]
+    ours["tabular"]["datasets"] = ["weather", "abalone", "diabetes", "mine"]
+    assert plan.take(ours, config, "claims", "tabular")["paper"] == {"tabular": ["abalone"]}
+    ours["images"]["enabled"] = ["cnn", "dropout", "mine"]
+    ours["images"]["experiments"]["mine"] = ours["images"]["experiments"]["cnn"]
+    ours["images"]["experiments"]["dropout"]["datasets"] = ["digits"]
+    ours["images"]["experiments"]["cnn"]["models"] = ["cnn", "my.Net"]
+    found = plan.take(ours, config, "claims", "images")["paper"]
+    assert found == {"cnn": ["cifar10/cnn"], "dropout": [], "mine": []}
+
+
+@pytest.mark.parametrize("part", ["tabular", "images"])
+def test_the_committed_records_of_the_gallery_are_judged(tmp_path, monkeypatch, part):
+    """As a reader would, with the settings that made them."""
+    gallery = ROOT / "docs/gallery"
+    preset, records = ([], gallery / "tabular.parquet")
+    if part == "images":
+        preset, records = (
+            [str(ROOT / "workflow/presets/digits_dropout.yaml")],
+            gallery / "digits_dropout/images.parquet",
+        )
+    monkeypatch.chdir(tmp_path)
+    command = ["claims", "--part", part, "--config", str(ROOT / "config.yaml"), *preset, "--records", str(records)]
+    assert cli.main(command) == 0
+    rows = parquet.read(tmp_path / f"results/claims/{part}.parquet", SCHEMA)
+    assert rows["survives"].any() and not rows["note"].str.contains("without run").any()
+    assert set(rows["claim"].str.contains("Figure|Section|Appendix")) == {
+        part == "tabular" or "digits" not in str(records)
+    }

@@ -96,7 +96,7 @@ CELLS = {"train_images", "aggregate", *RESULTS}
         # a figure is made, and a claim is judged with the others of its part; nothing else runs
         ("src/learner_collusion/figures/registry.py", None, '\nFIGURES["fig19_mine"] = FIGURES["fig2_diversity"]\n',
          {"figure", "settings"}),
-        ("src/learner_collusion/claims/catalogue.py", None,
+        ("src/learner_collusion/claims/catalogue/__init__.py", None,
          '\nCLAIMS += (Claim("C99", "theory", "Mine", "Nowhere", "lemma_d2", below=1),)\n',
          {"claims_part", "claims", "settings"}),
         # a line of a kernel concerns its family alone

@@ -1,162 +1,284 @@
 """The judge of the tabular claims (Section 6.1): C1 to C5.
 
-A statistic is a function of (claim, records, settings) that returns the claim's rows, as most are measured on each
-data set, and some over all of them. Metrics and betas are options of the claim; where the records lack a beta the
-nearest one is taken, and the row says which.
+A statistic is a function of (claim, tables, settings) that returns the claim's rows, as most are measured on each data
+set, and some over several. Metrics and betas are options of the claim. Beta 0 and 1 are exact; in place of a beta between
+that the records lack, the nearest one between 0 and 1 is taken, and the row says which.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from ..records import tabular
+from . import verdict
 from .catalogue import Claim
-from .verdict import (
-    FAILS,
-    HOLDS,
-    METRICS,
-    UNDECIDED,
-    Measurement,
-    as_frame,
-    decide,
-    for_data_set,
-    interval,
-    named,
-    row,
-)
+from .verdict import METRICS, Measurement, as_frame, decide, for_data_set, named, paired, row
 
-_ALL = "all data sets"
+ALL = "all data sets"
+
+
+class Table(NamedTuple):
+    """The records of one data set. `runs`: those that there should be; `of_the_paper`: whether its claims are the paper's."""
+
+    name: str
+    records: pd.DataFrame
+    runs: range
+    of_the_paper: bool
+
+
+Side = tuple[str, float]  # a metric at a beta
 
 
 def judge(records: pd.DataFrame, metadata: dict, settings) -> pd.DataFrame:
-    """The claims of `settings` on the tabular records; `settings` has claims, bootstrap, confidence and seed.
+    """The claims of `settings` on the tabular records.
 
-    Returns a row per claim and data set, with the columns of `records.claims`; `metadata` are not needed.
+    `settings` has claims, confidence, runs (how many each data set should have) and paper (under "tabular" the names of the
+    data sets that are the paper's). Returns a row per claim and data set, with the columns of `records.claims`; `metadata`
+    are not needed.
     """
-    found = (named(claim, STATISTICS)(claim, records, settings) for claim in settings.claims)
-    return as_frame([one for rows in found for one in rows])
+    tables = [
+        Table(name, known, range(settings.runs), name in settings.paper["tabular"])
+        for name, known in records.groupby("dataset", sort=False)
+    ]
+    found = (named(claim, STATISTICS)(claim, tables, settings) for claim in settings.claims)
+    return as_frame([one for rows in found for one in rows], settings.confidence)
 
 
-def ratio(claim: Claim, records: pd.DataFrame, settings) -> list[dict]:
-    """On each data set, the mean of `first` over the mean of `second`."""
-    return _on_each(claim, records, settings, "/", _ratio_of_means)
+def ratio(claim: Claim, tables: list[Table], settings) -> list[dict]:
+    """On each data set, `first` over `second`: geometric mean of the runs."""
+
+    def measured(table: Table) -> Measurement:
+        return _ratio(table, claim.options["first"], claim.options["second"])
+
+    return _on_each(claim, tables, settings, measured)
 
 
-def difference(claim: Claim, records: pd.DataFrame, settings) -> list[dict]:
-    """On each data set, the mean of `first` minus the mean of `second`."""
-    return _on_each(claim, records, settings, "-", _difference_of_means)
+def difference(claim: Claim, tables: list[Table], settings) -> list[dict]:
+    """On each data set, `first` minus `second`; the effect shows both means, and their difference in percent."""
+
+    def measured(table: Table) -> Measurement:
+        sides = _sides(table, claim.options["first"], claim.options["second"])
+        runs, left_out = _runs(table, sides)
+        values = (runs.iloc[:, 0] - runs.iloc[:, 1]).to_numpy()
+        effect = ""
+        if len(runs):
+            first, second = runs.mean()
+            effect = f"{first:.3g} against {second:.3g}" + f" ({first / second - 1:+.1%})" * bool(second > 0)
+        return Measurement(
+            " - ".join(_caption(*side) for side in sides), values, left_out, effect=effect, note=_diverged(table, sides)
+        )
+
+    return _on_each(claim, tables, settings, measured)
 
 
-def ratio_on_many(claim: Claim, records: pd.DataFrame, settings) -> list[dict]:
+def ratio_at_most_betas(claim: Claim, tables: list[Table], settings) -> list[dict]:
+    """On each data set, `metric` at a beta between 0 and 1 over that at 0, at the beta that more than half of those trained
+    do not exceed: the order statistic of the ratios."""
+
+    def measured(table: Table) -> Measurement:
+        metric = claim.options["metric"]
+        between = [beta for beta in sorted(table.records["beta"].unique()) if 0 < beta < 1]
+        rank = len(between) // 2 + 1
+        name = METRICS.get(metric, metric)
+        caption = f"{name}(beta) / {name}(0): smallest but {rank - 1} of {len(between)} betas"
+        if not between:
+            return Measurement(caption, np.empty(0), lacking=_NONE_BETWEEN)
+        sides = [(metric, 0), *((metric, beta) for beta in between)]
+        runs, left_out = _runs(table, sides, positive=True)
+        ratios = runs.iloc[:, 1:].to_numpy() / runs.iloc[:, :1].to_numpy()
+        means = np.exp(np.log(ratios).mean(0)) if len(ratios) else np.full(len(between), np.nan)
+        beyond = [beta for beta, mean in zip(between, means, strict=True) if claim.below and mean >= claim.below]
+        from_where = f", beyond {claim.below:g} from beta {beyond[0]:g}" if beyond else ""
+        effect = f"{means[-1]:.2g} at beta {between[-1]:g}{from_where}" if len(ratios) else ""
+        note = _diverged(table, sides)
+        return Measurement(caption, ratios[:, :, None], left_out, rank, ratio=True, effect=effect, note=note)
+
+    return _on_each(claim, tables, settings, measured)
+
+
+def ratio_on_many(claim: Claim, tables: list[Table], settings) -> list[dict]:
     """The number of data sets on which `ratio` lies above `above`, which has to be at least `share` of them."""
-    verdicts = [one["verdict"] for one in ratio(claim, records, settings)]
-    if not verdicts:
-        return []
-    holds, possible = verdicts.count(HOLDS), len(verdicts) - verdicts.count(FAILS)
-    needed = claim.options["share"] * len(verdicts)
-    found = HOLDS if holds >= needed else FAILS if possible < needed else UNDECIDED
-    first, second = (_caption(records, *claim.options[side]) for side in ("first", "second"))
-    caption = f"data sets with {first} / {second} > {claim.above:g}"
-    return [row(claim, _ALL, caption, holds, verdict=found, threshold=f">= {needed:g} of {len(verdicts)}")]
+
+    def tally(name: str, group: list[Table]) -> dict:
+        verdicts = [one["verdict"] for one in ratio(claim, group, settings)]
+        holds, possible = verdicts.count(verdict.HOLDS), len(verdicts) - verdicts.count(verdict.FAILS)
+        needed = claim.options["share"] * len(verdicts)
+        found = verdict.HOLDS if holds >= needed else verdict.FAILS if possible < needed else verdict.UNDECIDED
+        note = "counts the verdicts on the single data sets"
+        if verdict.NO_VERDICT in verdicts and found == verdict.UNDECIDED:
+            found, note = verdict.NO_VERDICT, "too few runs for a verdict on the single data sets"
+        first, second = (_caption(*claim.options[side]) for side in ("first", "second"))
+        caption, threshold = f"data sets with {first} / {second} > {claim.above:g}", f">= {needed:g} of {len(verdicts)}"
+        judged = for_data_set(claim, name, group[0].of_the_paper)
+        return row(judged, name, caption, holds, verdict=found, threshold=threshold, note=note)
+
+    return [tally(name, group) for name, group in _groups(tables)]
 
 
-def mean_of_data_sets(claim: Claim, records: pd.DataFrame, settings) -> list[dict]:
-    """The mean of `first` over all data sets and the runs that they share."""
-    first = claim.options["first"]
-    values = [_at(records, dataset, *first) for dataset in sorted(_datasets(records))]
-    if not values:
-        return []
-    runs = pd.concat(values, axis=1, join="inner").sort_index()
-    measured = Measurement(f"mean {_caption(records, *first)}", runs, lambda r: r.mean((1, 2)))
-    return [decide(claim, _ALL, measured, settings)]
+def mean_of_data_sets(claim: Claim, tables: list[Table], settings) -> list[dict]:
+    """The mean of `first` over several data sets and the runs that they share."""
+    metric, beta = claim.options["first"]
+
+    def mean(name: str, group: list[Table]) -> dict:
+        columns = {table.name: _at(table, metric, beta) for table in group}
+        runs, left_out = paired(columns, range(settings.runs))
+        each = runs.mean().sort_values(kind="stable")
+        effect = f"{each.iloc[0]:.2g} ({each.index[0]}) to {each.iloc[-1]:.2g} ({each.index[-1]})" if len(runs) else ""
+        caption = f"mean {_caption(metric, beta)} of {len(group)} data sets"
+        measured = Measurement(caption, runs.mean(axis=1).to_numpy(), left_out, effect=effect)
+        return decide(for_data_set(claim, name, group[0].of_the_paper), name, measured, settings.confidence)
+
+    return [mean(name, group) for name, group in _groups(tables)]
 
 
-def increase_ratio(claim: Claim, records: pd.DataFrame, settings) -> list[dict]:
-    """On each data set, the increase of ERR when the smallest share of learners is dropped: at the first of `betas`
-    over the second."""
-    rates, rows = tabular.drop_rates(records), []
-    for dataset in _datasets(records) if rates else []:
-        sides = [(f"increase_{rates[0]:g}", beta) for beta in claim.options["betas"]]
-        runs = _pair(records, dataset, *sides)
-        at, against = (f"increase({tabular.nearest_beta(records, beta):g})" for _, beta in sides)
-        dropped, judged, note = f"{rates[0]:.0%} dropped", for_data_set(claim, dataset), ""
-        measured = Measurement(f"{at} / {against}, {dropped}", runs, _ratio_of_means)
-        _, lowest, _ = interval(Measurement(against, runs, lambda r: r.mean(1)[:, 1]), settings)
-        # a ratio to what may be no increase at all means nothing: then the difference, with the same threshold
-        if judged.above is not None and not lowest > 0:
-            factor = judged.above
-            measured = Measurement(f"{at} - {factor:g} |{against}|, {dropped}", runs, _excess_over(factor))
-            judged, note = replace(judged, above=0), f"judged as a difference: {against} itself may be 0"
-        rows.append(decide(judged, dataset, measured, settings, note))
-    return rows
+def value(claim: Claim, tables: list[Table], settings) -> list[dict]:
+    """On each data set, `first` itself."""
+
+    def measured(table: Table) -> Measurement:
+        side = tuple(claim.options["first"])
+        runs, left_out = _runs(table, [side])
+        return Measurement(_caption(*side), runs.iloc[:, 0].to_numpy(), left_out, note=_diverged(table, [side]))
+
+    return _on_each(claim, tables, settings, measured)
 
 
-def smallest_step(claim: Claim, records: pd.DataFrame, settings) -> list[dict]:
+def excess_increase(claim: Claim, tables: list[Table], settings) -> list[dict]:
+    """On each data set, the increase of ERR when the smallest share of learners is dropped: at the first of `betas` minus
+    `factor` times that at the second. The effect is the increase at the first over ERR there."""
+
+    def measured(table: Table) -> Measurement:
+        rate, factor = _smallest_rate(table), claim.options["factor"]
+        first, second = _sides(table, *((f"increase_{rate:g}", beta) for beta in claim.options["betas"]))
+        runs, left_out = _runs(table, [first, second, ("err", first[1])])
+        values = (runs.iloc[:, 0] - factor * runs.iloc[:, 1]).to_numpy()
+        effect = (
+            f"ERR({first[1]:g}) grows by {runs.iloc[:, 0].mean() / runs.iloc[:, 2].mean():.1%}" if len(runs) else ""
+        )
+        caption = f"increase({first[1]:g}) - {factor:g} increase({second[1]:g}), {rate:.0%} dropped"
+        return Measurement(caption, values, left_out, effect=effect, note=_diverged(table, [first, second]))
+
+    return _on_each(claim, _with_rates(tables, 1), settings, measured)
+
+
+def smallest_step(claim: Claim, tables: list[Table], settings) -> list[dict]:
     """On each data set, the smallest growth of the increase of ERR from one drop rate to the next, at `beta`."""
-    rates, rows = tabular.drop_rates(records), []
-    for dataset in _datasets(records) if len(rates) > 1 else []:
-        increases = [_at(records, dataset, f"increase_{rate:g}", claim.options["beta"]) for rate in rates]
-        runs = pd.concat(increases, axis=1, join="inner").sort_index()
-        measured = Measurement("smallest step between drop rates", runs, lambda r: np.diff(r.mean(1), axis=1).min(1))
-        rows.append(decide(for_data_set(claim, dataset), dataset, measured, settings))
-    return rows
+
+    def measured(table: Table) -> Measurement:
+        rates, beta = tabular.drop_rates(table.records), claim.options["beta"]
+        runs, left_out = _runs(table, [*((f"increase_{rate:g}", beta) for rate in rates), ("err", beta)])
+        increases = runs.to_numpy()[:, :-1]
+        shares = increases.mean(0) / runs.iloc[:, -1].mean() if len(runs) else []
+        effect = ", ".join(f"{share:.1%} of ERR at {rate:.0%}" for share, rate in zip(shares, rates, strict=False))
+        caption, note = "smallest step between drop rates", _diverged(table, [("err", beta)])
+        return Measurement(caption, np.diff(increases)[:, None], left_out, effect=effect, note=note)
+
+    return _on_each(claim, _with_rates(tables, 2), settings, measured)
+
+
+def increase_over_prediction(claim: Claim, tables: list[Table], settings) -> list[dict]:
+    """On each data set, the measured increase of ERR when the largest share of learners is dropped, over what DIV alone
+    makes of it: DIV (M - k) / (k (M - 1)) in the mean over all choices of the k learners kept."""
+
+    def measured(table: Table) -> Measurement:
+        rate, beta = tabular.drop_rates(table.records)[-1], claim.options["beta"]
+        runs, left_out = _runs(table, [(f"increase_{rate:g}", beta), ("div", beta), ("learners", beta)], positive=True)
+        increase, div, learners = runs.to_numpy().T
+        kept = learners - np.floor(learners * rate + 1e-9)  # as `diagnostics.codependence_curve` drops them
+        caption = f"increase({beta:g}), {rate:.0%} dropped / DIV({beta:g}) (M - k) / (k (M - 1))"
+        return Measurement(
+            caption, increase / (div * (learners - kept) / (kept * (learners - 1))), left_out, ratio=True
+        )
+
+    return _on_each(claim, _with_rates(tables, 1), settings, measured)
 
 
 STATISTICS = {
     function.__name__: function
-    for function in (ratio, difference, ratio_on_many, mean_of_data_sets, increase_ratio, smallest_step)
-}
+    for function in (
+        ratio, difference, ratio_at_most_betas, ratio_on_many, mean_of_data_sets, value, excess_increase, smallest_step,
+        increase_over_prediction,
+    )
+}  # fmt: skip
+
+_NONE_BETWEEN = "no beta between 0 and 1 was trained: add some to tabular.betas"
 
 
-def _on_each(claim: Claim, records: pd.DataFrame, settings, sign: str, statistic: Callable) -> list[dict]:
-    sides = [claim.options[side] for side in ("first", "second")]
-    captions = [_caption(records, *side) for side in sides]
+class _NotTrained(Exception):
+    """The records lack a beta that the claim needs: the caption of the row, and why it is left out."""
+
+
+def _on_each(claim: Claim, tables: list[Table], settings, measure: Callable[[Table], Measurement]) -> list[dict]:
     rows = []
-    for dataset in _datasets(records):
-        runs, lacking = _pair(records, dataset, *sides), "no complete run"
-        if captions[0] == captions[1]:
-            runs, lacking = runs[:0], f"no beta near {sides[0][1]:g} was trained"
-        measured = Measurement(f" {sign} ".join(captions), runs, statistic, lacking)
-        rows.append(decide(for_data_set(claim, dataset), dataset, measured, settings))
+    for table in tables:
+        try:
+            measured = measure(table)
+        except _NotTrained as error:
+            caption, why = error.args
+            measured = Measurement(caption, np.empty(0), lacking=why)
+        judged = for_data_set(claim, table.name, table.of_the_paper)
+        rows.append(decide(judged, table.name, measured, settings.confidence))
     return rows
 
 
-def _datasets(records: pd.DataFrame) -> list[str]:
-    """The data sets of the records, in their order."""
-    return list(records["dataset"].unique())
+def _groups(tables: list[Table]) -> list[tuple[str, list[Table]]]:
+    """The data sets that are the paper's, and the others, with a name for each; of one data set there is no mean or count."""
+    paper, others = ([table for table in tables if table.of_the_paper is ours] for ours in (True, False))
+    names = (("the paper's data sets", paper), ("other data sets", others))
+    both = bool(paper and others)
+    return [(name if both else ALL, group) for name, group in names if len(group) > 1]
 
 
-def _caption(records: pd.DataFrame, metric: str, beta: float) -> str:
-    return f"{METRICS.get(metric, metric)}({tabular.nearest_beta(records, beta):g})"
+def _with_rates(tables: list[Table], least: int) -> list[Table]:
+    """The data sets of which at least so many drop rates were evaluated."""
+    return [table for table in tables if len(tabular.drop_rates(table.records)) >= least]
 
 
-def _pair(records: pd.DataFrame, dataset: str, first: tuple, second: tuple) -> pd.DataFrame:
-    """Two columns, each a metric at a beta; a row per run that has both."""
-    return pd.concat([_at(records, dataset, *side) for side in (first, second)], axis=1, join="inner").sort_index()
+def _smallest_rate(table: Table) -> float:
+    return tabular.drop_rates(table.records)[0]
 
 
-def _at(records: pd.DataFrame, dataset: str, metric: str, beta: float) -> pd.Series:
-    """One metric at the beta that is closest to `beta`, by run."""
-    return tabular.by_beta(records, dataset, metric)[tabular.nearest_beta(records, beta)]
+def _ratio(table: Table, *sides: Side) -> Measurement:
+    sides = _sides(table, *sides)
+    runs, left_out = _runs(table, sides, positive=True)
+    values = (runs.iloc[:, 0] / runs.iloc[:, 1]).to_numpy()
+    caption, note = " / ".join(_caption(*side) for side in sides), _diverged(table, sides)
+    return Measurement(caption, values, left_out, ratio=True, note=note)
 
 
-def _ratio_of_means(runs: np.ndarray) -> np.ndarray:
-    means = runs.mean(1)
-    return means[:, 0] / means[:, 1]
+def _sides(table: Table, *sides: Side) -> list[Side]:
+    """The sides with the betas that the records have."""
+    found = [(metric, tabular.nearest_beta(table.records, beta)) for metric, beta in sides]
+    for (_, wanted), (_, beta) in zip(sides, found, strict=True):
+        if beta is None:
+            why = _NONE_BETWEEN if 0 < wanted < 1 else f"beta {wanted:g} was not trained"
+            raise _NotTrained(", ".join(_caption(*side) for side in sides), why)
+    return found
 
 
-def _difference_of_means(runs: np.ndarray) -> np.ndarray:
-    means = runs.mean(1)
-    return means[:, 0] - means[:, 1]
+def _diverged(table: Table, sides: Sequence[Side]) -> str:
+    """A note on the runs whose training diverged at one of the betas compared: their best epoch counts."""
+    betas = sorted({beta for _, beta in sides})
+    epochs = {beta: _at(table, "diverged", beta) for beta in betas}
+    found = [f"{run} at beta {beta:g}" for beta, known in epochs.items() for run in known.index[known > 0]]
+    return f"diverged, so the best epoch before counts: run {', run '.join(found)}" if found else ""
 
 
-def _excess_over(factor: float) -> Callable[[np.ndarray], np.ndarray]:
-    """The first mean minus `factor` times the size of the second."""
+def _runs(table: Table, sides: Sequence[Side], positive: bool = False) -> tuple[pd.DataFrame, dict[int, str]]:
+    """A column per side and a row per run that has them all; why the others do not count. `positive`
+    leaves out what no ratio can be formed of."""
+    columns = {f"{metric} at beta {beta:g}": _at(table, metric, beta) for metric, beta in sides}
+    if positive:
+        columns = {f"positive {name}": column.where(column > 0) for name, column in columns.items()}
+    return paired(columns, table.runs)
 
-    def statistic(runs: np.ndarray) -> np.ndarray:
-        means = runs.mean(1)
-        return means[:, 0] - factor * np.abs(means[:, 1])
 
-    return statistic
+def _at(table: Table, metric: str, beta: float) -> pd.Series:
+    """One metric at one beta, by run."""
+    known = tabular.by_beta(table.records, table.name, metric)
+    return known[beta] if beta in known else pd.Series(dtype=float)
+
+
+def _caption(metric: str, beta: float) -> str:
+    return f"{METRICS.get(metric, metric)}({beta:g})"

@@ -4,6 +4,7 @@ A statistic is a function of a `Case`, and of the claim's options, that returns 
 Errors are relative to the larger of 1 and the value itself.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.distributions import Bernoulli, Categorical, Distribution, Exponential, Normal, Poisson, kl_divergence
 
 from .. import theory
 from .verdict import FAILS, HOLDS, as_frame, named, row
@@ -145,11 +147,109 @@ def gradient(case: Case, objective: str) -> float:
     return gradient_errors(case.scores, case.classes)[objective]
 
 
+def negative_correlation(case: Case) -> float:
+    """Negative correlation learning (Section 4.2): sum_j (f_j - f) sum_{i != j} (f_i - f) is -M DIV, for equal weights."""
+    f = case.predictions
+    deviation = f - f.mean(1, keepdim=True)
+    penalty = (deviation * (deviation.sum(1, keepdim=True) - deviation)).sum(1)
+    errors = (f - case.targets[:, None]) ** 2
+    div = errors.mean(1) - (f.mean(1) - case.targets) ** 2
+    return theory.Sides(penalty, -f.shape[1] * div).error()
+
+
+def exponential_families(case: Case) -> float:
+    """DIV = sum_j w_j KL(q || p_j) of distributions whose natural parameters are averaged; the largest error of several."""
+    f, w = case.predictions, case.weights
+    families = [
+        (f, lambda a: Bernoulli(logits=a), (case.targets > 0).to(f.dtype)),
+        (f, lambda a: Poisson(a.exp()), torch.round(case.targets.abs())),
+        (f.abs() + 0.1, Exponential, case.targets.abs() + 0.1),  # the natural parameter is minus the rate
+        (f, lambda a: Normal(a, torch.ones_like(a)), case.targets),
+    ]
+    return max(_family_error(natural, family, y, w) for natural, family, y in families)
+
+
+def _family_error(natural: Tensor, family, y: Tensor, w: Tensor) -> float:
+    learners: Distribution = family(natural)
+    ensemble: Distribution = family((natural @ w)[:, None].expand_as(natural))
+    y = y[:, None].expand_as(natural)
+    div = (ensemble.log_prob(y) - learners.log_prob(y)) @ w
+    return theory.Sides(div, kl_divergence(ensemble, learners) @ w).error()
+
+
+def brier(case: Case) -> float:
+    """Eq. 1 of the probabilities."""
+    return theory.ambiguity(case.scores.softmax(2), case.soft, case.weights).error()
+
+
+def not_negative(case: Case) -> float:
+    """How far the lowest DIV of three convex losses lies below 0."""
+    divs = [
+        theory.score_averaging(case.scores, case.soft, case.weights).right,
+        theory.probability_averaging(case.scores, case.soft, case.weights).right,
+        theory.ambiguity(case.scores, case.vectors, case.weights).right,
+    ]
+    return max(0.0, -min(float(div.min()) for div in divs))
+
+
+def limit_of_calibration(case: Case) -> float:
+    """Appendix C.3: how far DIV of averaged probabilities is from sum_j w_j KL(p || p_j) at labels close to p, or 1 where the
+    difference does not fall on the way."""
+    learners = case.scores.softmax(2)
+    p = torch.einsum("bmk,m->bk", learners, case.weights)
+    limit = kl_divergence(Categorical(probs=p[:, None]), Categorical(probs=learners)) @ case.weights
+    differences = [
+        theory.probability_averaging(case.scores, p + step * (case.soft - p), case.weights).right - limit
+        for step in (1, 1e-3, 1e-6, 1e-12)
+    ]
+    sizes = [float(difference.abs().max()) for difference in differences]
+    return sizes[-1] if sizes == sorted(sizes, reverse=True) else 1.0
+
+
+def more_varied_more_diverse(case: Case) -> float:
+    """Appendix C.3: 0 where the expected diversity of Beta distributions falls with their precision, else 1."""
+    mean = case.soft[:, :1].clamp(0.01, 0.99)
+    precision = torch.logspace(3, -1, 30, dtype=mean.dtype)
+    return 0.0 if bool((theory.beta_diversity(mean, precision).diff(dim=1) > 0).all()) else 1.0
+
+
+def shifts_cancel(case: Case) -> float:
+    """Appendix F: the joint loss of learners f + c_j is that of shifts moved by anything of mean 0."""
+    common, shifts = case.vectors[:, :1], case.predictions
+    noise = shifts.flip(0)
+    moved = shifts + noise - noise.mean(1, keepdim=True)
+    left, right = (((common + c).mean(1) - case.targets) ** 2 for c in (shifts, moved))
+    return theory.Sides(left, right).error()
+
+
+def shifts_dominate(case: Case) -> float:
+    """Appendix F: |ERR-bar / DIV - 1| with large shifts whose mean stays as it is."""
+    common, mean = case.vectors[:, 0], case.predictions.mean(1, keepdim=True)
+    learners = common[:, None] + mean + 1e7 * (case.predictions - mean)
+    err_bar = ((learners - case.targets[:, None]) ** 2).mean(1)
+    div = ((learners - learners.mean(1, keepdim=True)) ** 2).mean(1)
+    return float((err_bar / div - 1).abs().max())
+
+
+def expected_increase(case: Case) -> float:
+    """Figure 4: ERR of k of M learners, mean over all choices, is ERR + DIV (M - k) / (k (M - 1)); the worst k."""
+    f, y = case.predictions, case.targets
+    learners = f.shape[1]
+    div, err = f.var(1, correction=0), (f.mean(1) - y) ** 2
+    errors = []
+    for kept in range(1, learners + 1):
+        choices = torch.tensor(list(itertools.combinations(range(learners), kept)))
+        mean = ((f[:, choices].mean(2) - y[:, None]) ** 2).mean(1)
+        errors.append(theory.Sides(mean, err + div * (learners - kept) / (kept * (learners - 1))).error())
+    return max(errors)
+
+
 STATISTICS = {
     function.__name__: function
     for function in (
-        ambiguity, score_averaging, probability_averaging, curvature, bounds, gradient_adjusted_targets, lemma_d2,
-        targets_without_oneself, optimal_bias, gradient,
+        ambiguity, negative_correlation, score_averaging, exponential_families, probability_averaging, brier, curvature,
+        not_negative, limit_of_calibration, more_varied_more_diverse, bounds, gradient_adjusted_targets, lemma_d2,
+        targets_without_oneself, optimal_bias, gradient, shifts_cancel, shifts_dominate, expected_increase,
     )
 }  # fmt: skip
 

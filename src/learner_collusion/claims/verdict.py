@@ -1,13 +1,13 @@
-"""How a verdict is reached: bootstrap interval over paired runs, threshold, verdict. And the bands that figures show.
+"""How a verdict is reached: Student t interval over paired runs, threshold, verdict. And the bands that figures show.
 
-A claim holds where all of the interval lies on its side of the threshold, does not hold where all of it lies on the
-other side, and is undecided where the interval covers the threshold. The thresholds make the paper's words testable;
-they were set before the numbers were seen, and are never tuned. Runs are paired across betas: they share split,
-initial weights and batches.
+A claim holds where all of the interval lies on its side of the threshold, does not hold where all of it lies on the other
+side, and is undecided where the interval covers the threshold. With one run or two there is no verdict. The thresholds make
+the paper's words testable; they were set before the numbers were seen, and are never tuned. Runs are paired across betas,
+by their number: they share split, initial weights and batches.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -16,50 +16,102 @@ import pandas as pd
 from ..errors import UserError
 from ..records.claims import CLAIMS as SCHEMA
 from .catalogue import Claim
+from .intervals import estimate, holm, interval, p_values
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
-REPORTED, LEFT_OUT = "reported", "left out"
+REPORTED, LEFT_OUT, NO_VERDICT = "reported", "left out", "no verdict"
+FEWEST_RUNS = 3  # for a verdict: an interval of two runs is wide, and what it shows is two numbers
 NAN = float("nan")
 METRICS = {"div": "DIV", "err": "ERR", "err_bar": "ERR-bar", "bias_share": "bias share"}  # in captions
 
 
 class Measurement(NamedTuple):
-    """What a claim is judged by: `runs`, a row per run, ascending, and the statistic that `caption` describes.
+    """What a claim is judged by.
 
-    `statistic`: as in `bootstrap`. `runs` may be empty: then `lacking` says why.
+    `values` (runs, m, k): what was measured in each run, differences or, with `ratio`, ratios, of which the claim is about
+    an order statistic (`intervals`). `left_out` names the runs that do not count, and why. `lacking`: why nothing can be
+    compared; the row is then left out. `effect`: the size in words. `note`: a remark.
     """
 
     caption: str
-    runs: pd.DataFrame | pd.Series
-    statistic: Callable[[np.ndarray], np.ndarray]
-    lacking: str = "no complete run"
+    values: np.ndarray
+    left_out: Mapping[int, str] = {}
+    rank: int = 1
+    ratio: bool = False
+    lacking: str = ""
+    effect: str = ""
+    note: str = ""
 
 
-def decide(claim: Claim, dataset: str, measured: Measurement, settings, note: str = "") -> dict:
-    """One row of the claims: the statistic of the runs, its interval over resamples of runs, and the verdict.
+def paired(columns: Mapping[str, pd.Series], runs: Iterable[int]) -> tuple[pd.DataFrame, dict[int, str]]:
+    """The runs that have a finite number in every column, in ascending order, and why each of the others has not.
 
-    `settings` has bootstrap (the number of resamples), confidence and seed.
+    `columns`: numbers by run, under the names that a note shows. `runs`: those that there should be; others that a column
+    holds count as well.
     """
-    if not len(measured.runs):
-        return row(claim, dataset, measured.caption, verdict=LEFT_OUT, note=measured.lacking)
-    value, low, high = interval(measured, settings)
-    limits = thresholds(claim)
-    if not limits and "limits" in claim.options:
-        note = note or claim.options.get("elsewhere", "")
-    if len(measured.runs) == 1:
-        note = note or "one run: no interval"
-    found = verdict(low, high, **limits) if limits else REPORTED
-    return row(claim, dataset, measured.caption, value, low, high, found, note)
+    expected = sorted({*runs, *(run for column in columns.values() for run in column.index)})
+    frame = pd.DataFrame({name: column.reindex(expected) for name, column in columns.items()}, index=expected)
+    finite = np.isfinite(frame.to_numpy(float))
+    left_out = {run: f"no {frame.columns[~ok][0]}" for run, ok in zip(expected, finite, strict=True) if not ok.all()}
+    return frame[finite.all(1)], left_out
 
 
-def interval(measured: Measurement, settings) -> tuple[float, float, float]:
-    """The statistic of the runs, and the ends of its interval; settings as in `decide`."""
-    return bootstrap(measured.statistic, measured.runs, settings.bootstrap, settings.confidence, settings.seed)
+def decide(claim: Claim, dataset: str, measured: Measurement, confidence: float) -> dict:
+    """One row of the claims: the statistic of the runs, its interval at `confidence`, and the verdict."""
+    found = measured.values.reshape(len(measured.values), *(measured.values.shape[1:] or (1, 1))).astype(float)
+    left_out = ", ".join(f"{run} ({why})" for run, why in measured.left_out.items())
+    without = f"without run{'s' * (len(measured.left_out) > 1)} {left_out}" if left_out else ""
+    if measured.lacking or not len(found):
+        note = measured.lacking or "no complete run" + f": {without}" * bool(without)
+        return row(claim, dataset, measured.caption, verdict=LEFT_OUT, note=note)
+    if not np.isfinite(found).all() or (measured.ratio and (found <= 0).any()):
+        raise ValueError("Measured values must be finite, and ratios positive: leave the other runs out by name.")
+    to, back = (np.log, np.exp) if measured.ratio else (_same, _same)
+    scaled, limits = to(found), {side: float(to(bound)) for side, bound in thresholds(claim).items()}
+    value, low, high, p = float(estimate(scaled, measured.rank)), NAN, NAN, NAN
+    remarks = [measured.note, without]
+    if not limits and "limits" in claim.options and claim.section:
+        remarks.append(claim.options.get("elsewhere", ""))
+    each = [float(number) for number in estimate(scaled[:, None], measured.rank)]
+    if len(scaled) < FEWEST_RUNS:
+        judged = NO_VERDICT if limits else REPORTED
+        remarks.append(_few([float(back(number)) for number in each]))
+    else:
+        low, high = (float(end) for end in interval(scaled, confidence, measured.rank))
+        judged = verdict(low, high, **limits) if limits else REPORTED
+        p = two_sided(scaled, measured.rank, **limits) if limits else NAN
+    numbers = [float(back(number)) for number in (value, low, high)]
+    note = "; ".join(filter(None, remarks))
+    on_its_side = sum(verdict(one, one, **limits) == HOLDS for one in each) if limits else 0
+    others = {"runs": len(scaled), "on_its_side": on_its_side, "p": p, "effect": measured.effect}
+    return row(claim, dataset, measured.caption, *numbers, judged, note, **others)
 
 
-def for_data_set(claim: Claim, name: str) -> Claim:
-    """The claim with the thresholds that its option `limits` gives for the data set `name`, if any."""
-    return dataclasses.replace(claim, **claim.options.get("limits", {}).get(name, {}))
+def _same(numbers):
+    return numbers
+
+
+def _few(each: list[float]) -> str:
+    return "one run" if len(each) == 1 else f"two runs: {' and '.join(f'{one:.3g}' for one in each)}"
+
+
+def two_sided(values: np.ndarray, rank: int, above: float | None = None, below: float | None = None) -> float:
+    """The smallest 1 - confidence at which `verdict` decides, either way."""
+    sides = [p_values(values, bound, rank) for bound in (above, below) if bound is not None]
+    if above is not None and below is not None:
+        (is_above, under), (over, is_below) = sides
+        holds, fails = max(is_above, is_below), min(under, over)
+    else:
+        holds, fails = sides[0] if above is not None else sides[0][::-1]
+    return float(min(1.0, 2 * min(holds, fails)))
+
+
+def for_data_set(claim: Claim, name: str, of_the_paper: bool = True) -> Claim:
+    """The claim as it is judged on one data set: with the thresholds of its option `limits`, if any; on a data set that is
+    not the paper's under a neutral text that names neither figure nor data set."""
+    if of_the_paper:
+        return dataclasses.replace(claim, **claim.options.get("limits", {}).get(name, {}))
+    return dataclasses.replace(claim, text=claim.neutral or claim.text, section="", remark="")
 
 
 def thresholds(claim: Claim) -> dict[str, float]:
@@ -82,18 +134,24 @@ def row(
 ) -> dict:
     """One row of the claims; `others` replace columns, such as a threshold that is not a bound on the statistic."""
     signs = {"above": ">", "below": "<"}
-    bounds = [f"{signs[side]} {bound:g}" for side, bound in thresholds(claim).items()]
+    bounds = [f"{signs[side]} {bound:.3g}" for side, bound in thresholds(claim).items()]
     return {
         "id": claim.id,
         "part": claim.part,
         "dataset": dataset,
-        "claim": f"{claim.text} ({claim.section})",
+        "claim": f"{claim.text} ({claim.section})" if claim.section else claim.text,
+        "measures": " ".join(filter(None, [claim.measures, claim.remark])),
         "statistic": statistic,
         "value": value,
         "low": low,
         "high": high,
+        "runs": 0,
+        "on_its_side": 0,
+        "p": NAN,
+        "survives": False,
         "threshold": " and ".join(bounds),
         "verdict": verdict,
+        "effect": "",
         "note": note,
         **others,
     }
@@ -109,32 +167,13 @@ def named(claim: Claim, statistics: dict[str, Callable]) -> Callable:
     return statistics[claim.statistic]
 
 
-def as_frame(rows: list[dict]) -> pd.DataFrame:
-    """The rows with the columns of `records.claims`, also where there are none."""
-    return pd.DataFrame(rows, columns=SCHEMA.names)
-
-
-def bootstrap(
-    statistic: Callable[[np.ndarray], np.ndarray],
-    runs: pd.DataFrame | pd.Series | np.ndarray,
-    resamples: int,
-    confidence: float,
-    seed: int,
-) -> tuple[float, float, float]:
-    """The statistic of the runs, and its percentile interval over resamples of complete runs.
-
-    `runs` (runs,) or (runs, k) holds everything that was measured in a run, so that pairs stay together, in ascending
-    order of run. `statistic` maps (resamples, runs, ...) to (resamples,). With one run there is no interval: NaN.
-    """
-    values = np.ascontiguousarray(runs, dtype=float)
-    value = float(statistic(values[None])[0])
-    if len(values) < 2:
-        return value, NAN, NAN
-    chosen = np.random.default_rng(seed).integers(0, len(values), (resamples, len(values)))
-    samples = statistic(values[chosen])
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(samples, [tail, 1 - tail])
-    return value, float(low), float(high)
+def as_frame(rows: list[dict], confidence: float | None = None) -> pd.DataFrame:
+    """The rows with the columns of `records.claims`, also where there are none. With `confidence`, `survives` marks the
+    verdicts that stay after Holm's correction for all verdicts of the part."""
+    frame = pd.DataFrame(rows, columns=SCHEMA.names)
+    if confidence is not None:
+        frame["survives"] = holm(frame["p"].to_numpy(float), 1 - confidence)
+    return frame
 
 
 def standard_deviation_band(frame: pd.DataFrame) -> pd.DataFrame:

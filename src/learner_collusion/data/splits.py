@@ -10,6 +10,8 @@ import pandas as pd
 from ..errors import UserError
 from ..records import parquet
 
+FEWEST_ROWS = 5  # of a part: the mean deviation of a learner, which C4 removes, says nothing on a row or two
+
 
 @dataclass(frozen=True)
 class Split:
@@ -45,15 +47,18 @@ def load_run(
     hold; then numeric features and the target are standardised. Categories become one column of 0 and 1 for each level of
     the table. With `refit_on_train_and_validation` the validation part is trained on, too.
 
-    Errors: UserError where the table is missing or damaged, or has too few rows for three parts.
+    Errors: UserError where the table is missing or damaged, or has too few rows for three parts of FEWEST_ROWS.
     """
     frame, target = parquet.read(path), parquet.read_metadata(path)["target"]
     order = generator.permutation(len(frame))
     tests = round(split["test"] * len(frame))
     validations = round(split["validation"] * (len(frame) - tests))
     test, validation, train = np.split(order, [tests, tests + validations])
-    if min(len(test), len(validation), len(train)) == 0:
-        raise UserError(f"{path} has {len(frame)} rows, too few to split: use a larger table or other shares.")
+    if min(len(test), len(validation), len(train)) < FEWEST_ROWS:
+        raise UserError(
+            f"{path} has {len(frame)} rows, too few to split: {len(train)} would train, {len(validation)} stop and {len(test)} "
+            f"test, and each part needs {FEWEST_ROWS}; use a larger table or other shares."
+        )
     columns = []
     for values in (frame[name] for name in frame if name != target):
         if isinstance(values.dtype, pd.CategoricalDtype):

@@ -75,6 +75,11 @@ def prepare(raw: str | Path, output: str | Path, name: str, table: Table) -> Non
             raise UserError(
                 f"Column {column!r} of {name} holds values that are not finite{logarithm}: correct tables.{name}."
             )
+    if len(target) > 1 and (target == target[0]).all():
+        raise UserError(
+            f"Column {table.target!r} of {name}, the target, holds {target[0]:g} in every row, so there is nothing to learn: "
+            f"name another column in tables.{name}.target."
+        )
     description = {
         "dataset": name,
         "target": table.target,

@@ -157,10 +157,34 @@ def _claims(config: dict, paper: dict, part: str) -> dict:
         "seed": config["seed"],
         **config["claims"],
         "claims": [_entry(claim) for claim in CLAIMS if claim.part == part],
+        "paper": _of_the_paper(config, paper, part),
+        "runs": config["tabular"]["runs"] if part == "tabular" else None,
         "experiments": experiments,
         "cases": config["theory"]["cases"] if part == "theory" else None,
         "made": _made(config, paper, part, list(experiments)),
     }
+
+
+def _of_the_paper(config: dict, paper: dict, part: str) -> dict[str, list[str]]:
+    """Which data sets the paper's words are about: those that it has, declared as there, wherever the file lies."""
+
+    def declared_alike(kind: list[str], name: str) -> bool:
+        ours, theirs = config, paper
+        for key in (*kind, name):
+            ours, theirs = ours[key], theirs.get(key, {})
+        place = ("title", "url", "file", "sha256")
+        return {k: v for k, v in ours.items() if k not in place} == {k: v for k, v in theirs.items() if k not in place}
+
+    if part == "tabular":
+        names = set(config["tabular"]["datasets"]) & set(paper["tabular"]["datasets"])
+        return {part: sorted(name for name in names if declared_alike(["tables"], name))}
+    found = {}
+    for name in config["images"]["enabled"] if part == "images" else ():
+        ours, theirs = (known["images"]["experiments"].get(name, {}) for known in (config, paper))
+        datasets, models = (sorted(set(ours[key]) & set(theirs.get(key, []))) for key in ("datasets", "models"))
+        datasets = [dataset for dataset in datasets if declared_alike(["images", "datasets"], dataset)]
+        found[name] = [f"{dataset}/{model}" for dataset in datasets for model in models]
+    return found
 
 
 def _entry(claim) -> dict:

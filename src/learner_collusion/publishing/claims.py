@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..claims.catalogue import CLAIMS as CATALOGUE
 from ..claims.catalogue import PARTS
-from ..claims.verdict import FAILS, HOLDS, UNDECIDED
+from ..claims.verdict import FAILS, HOLDS, NO_VERDICT, UNDECIDED
 from ..errors import UserError
 from ..files import write_text
 from ..records import parquet
@@ -17,11 +18,14 @@ from ..records.claims import CLAIMS
 from .markdown import table
 
 _LEGEND = (
-    "\nIntervals are percentile bootstrap intervals over paired runs, 95 % unless a fidelity line says otherwise. "
-    "*holds*: all of the interval lies on the claim's side of the threshold; *does not hold*: all of it lies on the "
-    "other side; *undecided*: it covers the threshold. *reported*: the claim has no threshold for this data set; "
-    "*left out*: it cannot be judged, for the reason given.\n"
+    "\n*holds*: all of the interval lies on the claim's side of the threshold; *does not hold*: all of it lies on the other "
+    "side; *undecided*: it covers the threshold; *no verdict*: there are fewer than three runs. *runs*: how many "
+    "count, and how many of them lie on the claim's side by themselves (of two runs both do in a quarter of cases by chance). "
+    "*reported*: the claim has no "
+    "threshold for this data set; *left out*: it cannot be judged, for the reason given. Ratios are geometric means. How "
+    "intervals are made, and how often they are right: docs/statistics.md of the repository.\n"
 )
+SURVIVES = "‡"
 
 
 class Overview(NamedTuple):
@@ -31,19 +35,34 @@ class Overview(NamedTuple):
     title: str
     note: str  # marks reduced fidelity; empty at the paper's settings
     counts: dict[str, int]  # by verdict; holds, does not hold and undecided come first and may be 0
-    rows: pd.DataFrame  # id, claim, data, statistic, value, interval, threshold, verdict, note; all text
+    rows: (
+        pd.DataFrame
+    )  # id, claim, data, statistic, value, interval, runs, threshold, effect, verdict, mark, note; text
+    intervals: str  # what the intervals of this part cover, and how many wrong verdicts to expect; empty without any
+    measures: list[tuple[str, str, str]]  # id, claim and what its statistic measures, one each
 
 
 def write(
-    rows: pd.DataFrame, part: str, note: str, titles: dict[str, str], markdown: str | Path, path: str | Path
+    rows: pd.DataFrame,
+    part: str,
+    note: str,
+    titles: dict[str, str],
+    markdown: str | Path,
+    path: str | Path,
+    confidence: float = 0.95,
+    remark: str = "",
 ) -> None:
     """Write the claims of one part to `markdown`, and as Parquet to `path`.
 
-    `rows` has the columns of `records.claims`; `note` marks reduced fidelity; `titles` names the data sets.
+    `rows` has the columns of `records.claims`; `note` marks reduced fidelity; `titles` names the data sets; `confidence` is
+    that of the intervals; `remark` is printed beside the verdicts.
     """
-    metadata = {"part": part, "fidelity": note, "titles": titles, "provenance": parquet.provenance()}
+    metadata = {
+        "part": part, "fidelity": note, "titles": titles, "confidence": confidence, "remark": remark,
+        "provenance": parquet.provenance("scipy"),
+    }  # fmt: skip
     parquet.write(path, rows, CLAIMS, metadata)
-    write_text(markdown, f"# Claims: {PARTS[part]}\n\n{_section(_overview(rows, metadata))}{_LEGEND}")
+    write_text(markdown, f"# Claims: {PARTS[part]}\n\n{_section(_overview(rows, metadata), '##')}{_LEGEND}")
 
 
 def combine(parts: Iterable[str | Path], markdown: str | Path, path: str | Path) -> None:
@@ -52,10 +71,8 @@ def combine(parts: Iterable[str | Path], markdown: str | Path, path: str | Path)
     if not parts:
         raise UserError("There are no claims to put together: judge those of a part first.")
     found = [_overview(parquet.read(part, CLAIMS), parquet.read_metadata(part)) for part in parts]
-    text = "# Claims\n\n" + "".join(f"## {one.title}\n\n{_section(one)}\n" for one in found)
-    missing = [title for part, title in PARTS.items() if part not in {one.part for one in found}]
-    if missing:
-        text += f"Not judged, as their experiments have not run: {'; '.join(missing)}.\n\n"
+    text = "# Claims\n\n" + "".join(f"## {one.title}\n\n{_section(one, '###')}\n" for one in found)
+    text += _not_judged([part for part in PARTS if part not in {one.part for one in found}])
     parquet.concatenate(parts, path, CLAIMS)
     write_text(markdown, text + _LEGEND)
 
@@ -83,10 +100,64 @@ def counts(rows: pd.DataFrame) -> dict[str, int]:
     return {HOLDS: 0, FAILS: 0, UNDECIDED: 0} | dict(sorted(rows["verdict"].value_counts().items()))
 
 
+def _not_judged(parts: list[str]) -> str:
+    """The parts without results; of those that no judge can judge yet, the claims themselves."""
+    text = f"Not judged, as their experiments have not run: {'; '.join(PARTS[part] for part in parts)}.\n\n" * bool(
+        parts
+    )
+    for claim in (claim for claim in CATALOGUE if claim.part in parts and claim.statistic is None):
+        text += f"- **{claim.id}** {claim.text} ({claim.section}). {claim.measures}\n"
+    return text
+
+
 def _overview(rows: pd.DataFrame, metadata: dict) -> Overview:
     part, titles = metadata["part"], metadata["titles"]
     shown = pd.DataFrame([_cells(row, titles) for row in rows.to_dict("records")], dtype=str)
-    return Overview(part, PARTS[part], metadata["fidelity"], counts(rows), shown)
+    note = "\n\n".join(filter(None, [metadata["fidelity"], metadata["remark"]]))
+    explained = rows[["id", "claim", "measures"]][rows["measures"] != ""].drop_duplicates()
+    measures = list(explained.itertuples(index=False, name=None))
+    intervals = _intervals(rows, part, metadata["confidence"]) + _pairs(rows)
+    return Overview(part, PARTS[part], note, counts(rows), shown, intervals, measures)
+
+
+def _intervals(rows: pd.DataFrame, part: str, confidence: float) -> str:
+    """What the intervals cover, and how many wrong verdicts so many rows let expect."""
+    judged = int(np.isfinite(rows["p"]).sum())
+    if not np.isfinite(rows["low"]).any():
+        return ""
+    text = (
+        f"Intervals are {100 * confidence:g} % Student t intervals over paired runs. They cover what changes from run to run "
+        f"({_VARIES.get(part, 'seeds')}), not the choice of data set"
+    )
+    if part == "images":
+        text += (
+            " or of test images, which all runs share: of n of them the standard error of an accuracy a is "
+            "sqrt(a (1 - a) / n), at most 1.6 points of 1,000 and 0.5 of 10,000"
+        )
+    if judged:
+        rate = 1 - confidence
+        text += (
+            f". Where each of {judged} verdicts is wrong {rate:.0%} of the time, {judged * rate:.2g} wrong ones are to be "
+            f"expected; the {int(rows['survives'].sum())} marked {SURVIVES} survive Holm's correction for all of them"
+        )
+    return f"{text}."
+
+
+def _pairs(rows: pd.DataFrame) -> str:
+    """How many rows of two runs have both on the claim's side."""
+    pairs = rows[(rows["verdict"] == NO_VERDICT) & (rows["runs"] == 2)]
+    if pairs.empty:
+        return ""
+    return (
+        f" Of {len(pairs)} rows with two runs, {int((pairs['on_its_side'] == 2).sum())} have both on the claim's side, and "
+        f"{int((pairs['on_its_side'] == 0).sum())} have none; by chance each would be a quarter."
+    )
+
+
+_VARIES = {
+    "tabular": "split, hyper-parameters, initial weights, batches",
+    "images": "initial weights, batches, validation images",
+}
 
 
 def _cells(row: dict, titles: dict[str, str]) -> dict[str, str]:
@@ -97,21 +168,41 @@ def _cells(row: dict, titles: dict[str, str]) -> dict[str, str]:
         "statistic": row["statistic"],
         "value": f"{row['value']:.3g}" if np.isfinite(row["value"]) else "-",
         "interval": f"{row['low']:.3g} to {row['high']:.3g}" if np.isfinite(row["low"]) else "-",
+        "runs": _runs(row),
         "threshold": row["threshold"] or "-",
+        "effect": _titled(row["effect"], titles) or "-",
         "verdict": row["verdict"],
+        "mark": SURVIVES * bool(row["survives"]),
         "note": row["note"] or "",
     }
 
 
-def _section(part: Overview) -> str:
-    text = f"**{part.note}**\n\n" if part.note else ""
+def _runs(row: dict) -> str:
+    judged = row["threshold"] and row["runs"]
+    return f"{row['on_its_side']} of {row['runs']}" if judged else str(row["runs"] or "-")
+
+
+def _titled(effect: str, titles: dict[str, str]) -> str:
+    """Data sets by their titles where an effect names them in brackets."""
+    for name, title in titles.items():
+        effect = effect.replace(f"({name})", f"({title})")
+    return effect
+
+
+def _section(part: Overview, heading: str) -> str:
+    text = "".join(f"**{line}**\n\n" for line in part.note.split("\n\n") if line)
     lines = [
-        {key: value for key, value in row.items() if key != "note"} | {"verdict": _verdict(row["verdict"], row["note"])}
+        {key: value for key, value in row.items() if key not in ("mark", "note")}
+        | {"verdict": _verdict(f"{row['verdict']} {row['mark']}".strip(), row["note"])}
         for row in part.rows.to_dict("records")
     ]
-    return f"{text}{sentence(part.counts)}.\n\n{table(lines)}"
+    text += f"{sentence(part.counts)}.\n\n" + f"{part.intervals.strip()}\n\n" * bool(part.intervals) + table(lines)
+    if part.measures:
+        text += f"\n{heading} What is measured\n\n"
+        text += "".join(f"- **{id}** {claim}. {measures}\n" for id, claim, measures in part.measures)
+    return text
 
 
 def _verdict(verdict: str, note: str) -> str:
-    mark = f"**{verdict}**" if verdict == FAILS else verdict
+    mark = f"**{verdict}**" if verdict.startswith(FAILS) else verdict
     return f"{mark} ({note})" if note else mark

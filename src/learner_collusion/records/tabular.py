@@ -3,6 +3,8 @@
 import pandas as pd
 import pyarrow as pa
 
+from .rows import unique
+
 HYPERPARAMETERS = ("learning_rate", "batch_size", "weight_decay", "learners", "hidden_units", "layers")
 _POINT = [
     ("learning_rate", pa.float64()),
@@ -62,9 +64,10 @@ RECORDS = pa.schema(
 
 
 def by_beta(records: pd.DataFrame, dataset: str, metric: str) -> pd.DataFrame:
-    """One metric of one data set: a row per run, a column per beta, both in ascending order."""
+    """One metric of one data set: a row per run, a column per beta, both in ascending order. UserError where the records
+    hold a number twice."""
     chosen = records[(records["dataset"] == dataset) & (records["metric"] == metric)]
-    return chosen.pivot(index="run", columns="beta", values="value")
+    return unique(chosen, ["run", "beta"], f"{metric} of {dataset}").pivot(index="run", columns="beta", values="value")
 
 
 def drop_rates(records: pd.DataFrame) -> list[float]:
@@ -73,6 +76,9 @@ def drop_rates(records: pd.DataFrame) -> list[float]:
     return sorted(float(name.removeprefix("increase_")) for name in names)
 
 
-def nearest_beta(records: pd.DataFrame, beta: float) -> float:
-    """The beta of the records that is closest to `beta`, the lower one where two are."""
-    return min(sorted(records["beta"].unique()), key=lambda trained: abs(trained - beta))
+def nearest_beta(records: pd.DataFrame, beta: float) -> float | None:
+    """0 or 1 itself, or the beta between 0 and 1 that is closest to `beta`, the lower one where two are; None where the
+    records have none."""
+    trained = sorted(records["beta"].unique())
+    suitable = [other for other in trained if (0 < other < 1 if 0 < beta < 1 else other == beta)]
+    return min(suitable, key=lambda other: round(abs(other - beta), 9), default=None)

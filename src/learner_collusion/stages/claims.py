@@ -17,18 +17,22 @@ from ..plan.parts import PARTS as MADE
 class Settings:
     """What the claims of one part take from the configuration.
 
-    `note` marks reduced fidelity, empty at the paper's settings; `titles` name data sets and models; `bootstrap` is
-    the number of resamples and `confidence` that of the intervals; `claims` are the entries of the catalogue;
-    `experiments` are the image experiments that are enabled; `cases`: random examples on which the theory is checked.
+    `note` marks reduced fidelity, empty at the paper's settings; `titles` name data sets and models; `confidence` is that
+    of the intervals, and `remark` is printed beside the verdicts; `claims` are the entries of the catalogue; `paper` names
+    what is the paper's: under "tabular" its data sets, else by experiment its "<data set>/<model>"; `runs`: how many of
+    each table there should be; `experiments` are the image experiments that are enabled; `cases`: random examples on
+    which the theory is checked.
     """
 
     part: str
     note: str
     titles: dict[str, str]
     seed: int
-    bootstrap: int
     confidence: float
+    remark: str | None
     claims: list[Claim]
+    paper: dict[str, list[str]]
+    runs: int | None
     experiments: dict[str, dict]
     cases: int | None
     heading: str = ""  # as the catalogue has it; here so that a change writes the claims anew
@@ -74,34 +78,36 @@ def run(options) -> None:
 def judge_theory(settings: Settings, records: str | None, output: str, parquet: str) -> None:
     """Judge the identities of the theory, which need no records."""
     from ..claims.theory import judge
-    from ..publishing import claims
 
     rows = judge(None, {}, settings)
-    claims.write(rows, settings.part, settings.note, settings.titles, output, parquet)
-    print(f"{output}: {claims.sentence(claims.counts(rows))}")
+    _write(settings, rows, output, parquet)
 
 
 def judge_tabular(settings: Settings, records: str, output: str, parquet: str) -> None:
     """Judge the claims of the tabular records. UserError where they are missing or damaged."""
     from ..claims.tabular import judge
-    from ..publishing import claims
     from ..records import parquet as files
     from ..records.tabular import RECORDS
 
     rows = judge(files.read(records, RECORDS), files.read_metadata(records), settings)
-    claims.write(rows, settings.part, settings.note, settings.titles, output, parquet)
-    print(f"{output}: {claims.sentence(claims.counts(rows))}")
+    _write(settings, rows, output, parquet)
 
 
 def judge_images(settings: Settings, records: str, output: str, parquet: str) -> None:
     """Judge the claims of the image records. UserError where they are missing or damaged."""
     from ..claims.images import judge
-    from ..publishing import claims
     from ..records import parquet as files
     from ..records.images import IMAGES
 
     rows = judge(files.read(records, IMAGES), files.read_metadata(records), settings)
-    claims.write(rows, settings.part, settings.note, settings.titles, output, parquet)
+    _write(settings, rows, output, parquet)
+
+
+def _write(settings: Settings, rows, output: str, parquet: str) -> None:
+    from ..publishing import claims
+
+    confidence, remark = settings.confidence, settings.remark or ""
+    claims.write(rows, settings.part, settings.note, settings.titles, output, parquet, confidence, remark)
     print(f"{output}: {claims.sentence(claims.counts(rows))}")
 
 
