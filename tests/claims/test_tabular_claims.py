@@ -133,7 +133,7 @@ def test_a_missing_run_is_named_and_the_others_stay_paired(random):
     factor = records["beta"].map({0.0: 1, 0.5: 2, 1.0: 3})
     records.loc[div, "value"] = 10.0 ** records["run"] * factor
     some = records[~(div & records["run"].eq(0) & records["beta"].eq(0))]
-    some = some[~(div & some["run"].eq(1) & some["beta"].eq(1) & some["dataset"].eq("abalone"))]
+    some = some[~(some["metric"].eq("div") & some["run"].eq(1) & some["beta"].eq(1) & some["dataset"].eq("abalone"))]
     row = row_of(some, "C1a")
     assert [row["value"], row["low"], row["high"]] == pytest.approx([3, 3, 3]) and row["runs"] == 8
     assert row["note"] == "without runs 0 (no positive div at beta 0), 1 (no positive div at beta 1)"
