@@ -201,6 +201,16 @@ def test_early_stopping(images, protocol):
     assert len(history.values) in (history.best_evaluation + 2, history.diverged) and len(history.values) < 30
 
 
+@pytest.mark.parametrize(("part", "diverged"), [("train", 1), ("validation", 1), ("test", 0)])
+def test_the_test_set_decides_nothing(part, diverged):
+    numbers = {name: np.full(6, 0.5) for name in ("train", "validation", "test")}
+    numbers[part][1] = np.nan
+    progress = loop.Progress(2, torch.device("cpu"))
+    progress.add(torch.from_numpy(numbers["train"]) * 10, 10, 1)
+    progress.record(numbers["validation"], numbers["test"])
+    assert progress.diverged == diverged and progress.best_evaluation == 1 - diverged
+
+
 def test_divergence_is_recorded_and_not_fatal(images, protocol):
     history = train(images, replaced(protocol, learning_rate=1e12, epochs=4))
     assert history.diverged == len(history.values) >= 1

@@ -170,7 +170,8 @@ class Progress:
         self.rows = 0
         evaluation = len(self.values)
         watched = -float(evaluation) if validation is None else float(validation[0])
-        if not np.isfinite([watched, *(part[1] for part in (train, test) if part is not None)]).all():
+        # the test set decides nothing
+        if not np.isfinite([watched, *(part[1] for part in (train, validation) if part is not None)]).all():
             self.diverged = evaluation
         elif watched < self.lowest:
             self.lowest, self.best_evaluation = watched, evaluation
