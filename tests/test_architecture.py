@@ -10,7 +10,7 @@ PACKAGE = ROOT / "src/learner_collusion"
 # From the ground up; docs/architecture.md has the same list.
 ROOMS = [
     {"errors", "files", "seeds"},
-    {"gat", "decomposition", "objective", "diagnostics", "theory"},
+    {"gat", "decomposition", "objective", "diagnostics", "diagnosis", "theory"},
     *(
         {name}
         for name in ("records", "native", "data", "models", "training", "claims", "figures", "publishing", "plan")

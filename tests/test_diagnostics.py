@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learner_collusion import bias_share, codependence, debias, decompose, diagnose
+from learner_collusion import bias_share, codependence, debias, decompose
 from learner_collusion.diagnostics import codependence_curve
 
 
@@ -89,21 +89,3 @@ def test_curve_is_paired_and_monotone_in_what_is_kept():
 def test_codependence_refuses(change):
     with pytest.raises(ValueError):
         codependence(torch.zeros(3, 4), torch.zeros(3), **change)
-
-
-def test_diagnose_tells_collusion_from_none():
-    random = torch.Generator().manual_seed(0)
-    base = torch.randn(200, 1, generator=random)
-    y = base[:, 0] + 0.1 * torch.randn(200, generator=random)
-    colluding = base + torch.tensor([3.0, -3.0, 2.0, -2.0])
-    honest = base + 0.05 * torch.randn(200, 4, generator=random)
-    found = diagnose(colluding, y, generator=random)
-    assert "All signs" in str(found) and found.bias_share > 0.99 and found.div > found.err
-    assert "No sign" in str(diagnose(honest, y, generator=random))
-    with pytest.raises(ValueError, match="one learner"):
-        diagnose(base, y)
-
-
-def test_diagnose_a_classifier():
-    found = diagnose(torch.randn(30, 4, 3), torch.arange(30) % 3, "cross_entropy", "probability")
-    assert found.err_bar == pytest.approx(found.err + found.div, abs=1e-5)
