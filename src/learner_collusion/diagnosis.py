@@ -115,7 +115,7 @@ def diagnose(
     - `product`: the errors of two learners have a negative mean product. That of independent learners of one kind is the
       squared error of their expectation, and not negative.
     - `chance`: a learner knows nothing of the targets, where the ensemble does. It was left behind, or failed by itself.
-    - `diversity`, with a reference: DIV is several times that of the reference.
+    - `diversity`, with a reference: DIV is several times that of the reference. (`bias` must be, too.)
 
     Without a reference, an ensemble that colludes a little may show no sign (docs/diagnosis.md).
 
@@ -134,16 +134,23 @@ def diagnose(
         raise ValueError(f"draws is {draws}: the intervals need at least one sample of the rows.")
     columns = _columns(predictions, targets, loss, averaging, weights)
     rows, learners = predictions.shape[:2]
-    share = check_weights(weights, predictions).double().cpu()
-    found = _estimates(columns, share, draws, seed)
-    signs = _signs(found, classes=_are_probabilities(loss, averaging)) if "y" in columns else []
+    whole, drawn = _summaries(columns, check_weights(weights, predictions), draws, seed)
+    found = {name: [_interval(value, drawn[name][:, k]) for k, value in enumerate(whole[name][0])] for name in whole}
+    limit = BIAS_OF_PROBABILITIES if _are_probabilities(loss, averaging) else BIAS_OF_OUTPUTS
+    signs = []
     if reference is not None:
         reference = torch.as_tensor(reference)
         if len(reference) != rows:
             raise ValueError(f"reference must predict the same {rows} rows as predictions, but has {len(reference)}.")
-        other = _columns(reference, targets, loss, averaging, None)
-        even = torch.full(reference.shape[1:2], 1 / reference.shape[1], dtype=torch.float64)
-        signs.append(_against(columns, share, other, even, draws, seed))
+        theirs = _columns(reference, targets, loss, averaging, None)
+        natural, drawn_too = _summaries(
+            theirs, check_weights(None, reference), draws, seed
+        )  # on the same draws of rows
+        times, times_drawn = (a["div"] / b["div"].clamp_min(1e-30) for a, b in ((whole, natural), (drawn, drawn_too)))
+        signs = [Sign("diversity", "times the reference's DIV", _interval(times[0], times_drawn[:, 0]), DIVERSITY)]
+        limit = max(limit, DIVERSITY * float(natural["bias"].nan_to_num()))
+    if "y" in columns:
+        signs = _signs(found, limit) + signs
     at_chance = tuple(j for j, e in enumerate(found.get("knowledge", [])) if e.high < CHANCE)
     collusive, reason = _verdict(signs, found, at_chance, rows)
     err, err_bar, div, bias, pairwise = (found[name][0] for name in ("err", "err_bar", "div", "bias", "pairwise"))
@@ -249,7 +256,7 @@ def _summary(means: dict[str, Tensor], share: Tensor, rows: int, resampled: bool
 
 def _summaries(columns, share, draws, seed) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """`_summary` of all rows, and of each draw."""
-    rows = len(columns["err"])
+    rows, share = len(columns["err"]), share.double().cpu()
     whole = _summary({name: column.mean(0, keepdim=True) for name, column in columns.items()}, share, rows, False)
     drawn = [_summary(means, share, rows, True) for means in _bootstrap(columns, draws, seed)]
     return whole, {name: torch.cat([part[name] for part in drawn]) for name in whole}
@@ -260,26 +267,13 @@ def _interval(value: Tensor, drawn: Tensor) -> Estimate:
     return Estimate(float(value), low, high)
 
 
-def _estimates(columns, share, draws, seed) -> dict[str, list[Estimate]]:
-    whole, drawn = _summaries(columns, share, draws, seed)
-    return {name: [_interval(value, drawn[name][:, k]) for k, value in enumerate(whole[name][0])] for name in whole}
-
-
-def _signs(found: dict[str, list[Estimate]], classes: bool) -> list[Sign]:
+def _signs(found: dict[str, list[Estimate]], limit: float) -> list[Sign]:
     least = min(found["knowledge"], key=lambda e: e.high)
-    limit = BIAS_OF_PROBABILITIES if classes else BIAS_OF_OUTPUTS
     return [
         Sign("bias", "of ERR: constant biases that cancel in the ensemble", found["bias"][0], limit),
         Sign("pairwise", "of ERR: mean product of two learners' errors", found["pairwise"][0], 0.0, below=True),
         Sign("chance", "of the ensemble's correlation with the targets", least, CHANCE, below=True),
     ]
-
-
-def _against(columns, share, other, other_share, draws, seed) -> Sign:
-    """The diversity against that of the reference, on the same draws of rows."""
-    ours, theirs = _summaries(columns, share, draws, seed), _summaries(other, other_share, draws, seed)
-    whole, drawn = (a["div"] / b["div"].clamp_min(1e-30) for a, b in zip(ours, theirs, strict=True))
-    return Sign("diversity", "times the reference's DIV", _interval(whole[0], drawn[:, 0]), DIVERSITY)
 
 
 def _verdict(
