@@ -97,6 +97,14 @@ def test_an_ensemble_that_knows_nothing_is_not_judged():
     assert found.collusive is None and "knows nothing" in found.reason and found.at_chance == ()
 
 
+def test_units_and_origin_do_not_matter():
+    f, y = made()
+    f, y = f.double(), y.double()
+    before, after = diagnose(f + SHIFTS, y), diagnose(1e3 * (f + SHIFTS) + 1e6, 1e3 * y + 1e6)
+    for one, other in zip(before.signs, after.signs, strict=True):
+        assert other.estimate == pytest.approx(one.estimate, rel=1e-6)
+
+
 def test_few_rows_do_not_decide():
     f, y = made()
     assert diagnose((f + SHIFTS)[:10], y[:10]).collusive is None

@@ -112,7 +112,7 @@ def diagnose(
     probabilities, Brier's):
 
     - `bias`: learners are biased where their mean is not. A learner trained for its own loss would shift (Section 6.1).
-    - `product`: the errors of two learners have a negative mean product. That of independent learners of one kind is the
+    - `pairwise`: the errors of two learners have a negative mean product. That of independent learners of one kind is the
       squared error of their expectation, and not negative.
     - `chance`: a learner knows nothing of the targets, where the ensemble does. It was left behind, or failed by itself.
     - `diversity`, with a reference: DIV is several times that of the reference. (`bias` must be, too.)
@@ -137,22 +137,22 @@ def diagnose(
     whole, drawn = _summaries(columns, check_weights(weights, predictions), draws, seed)
     found = {name: [_interval(value, drawn[name][:, k]) for k, value in enumerate(whole[name][0])] for name in whole}
     limit = BIAS_OF_PROBABILITIES if _are_probabilities(loss, averaging) else BIAS_OF_OUTPUTS
-    signs = []
+    against = []
     if reference is not None:
         reference = torch.as_tensor(reference)
         if len(reference) != rows:
             raise ValueError(f"reference must predict the same {rows} rows as predictions, but has {len(reference)}.")
         theirs = _columns(reference, targets, loss, averaging, None)
-        natural, drawn_too = _summaries(
+        natural, naturally = _summaries(
             theirs, check_weights(None, reference), draws, seed
         )  # on the same draws of rows
-        times, times_drawn = (a["div"] / b["div"].clamp_min(1e-30) for a, b in ((whole, natural), (drawn, drawn_too)))
-        signs = [Sign("diversity", "times the reference's DIV", _interval(times[0], times_drawn[:, 0]), DIVERSITY)]
+        ratio, ratios = (a["div"] / b["div"].clamp_min(1e-30) for a, b in ((whole, natural), (drawn, naturally)))
+        against = [Sign("diversity", "times the reference's DIV", _interval(ratio[0], ratios[:, 0]), DIVERSITY)]
         limit = max(limit, DIVERSITY * float(natural["bias"].nan_to_num()))
-    if "y" in columns:
-        signs = _signs(found, limit) + signs
-    at_chance = tuple(j for j, e in enumerate(found.get("knowledge", [])) if e.high < CHANCE)
-    collusive, reason = _verdict(signs, found, at_chance, rows)
+    signs = (_signs(found, limit) if "y" in columns else []) + against
+    knows = "y" in columns and found["ensemble_knowledge"][0].low > 0
+    at_chance = tuple(j for j, e in enumerate(found["knowledge"]) if e.high < CHANCE) if knows else ()
+    collusive, reason = _verdict(signs, at_chance, rows, knows or "y" not in columns)
     err, err_bar, div, bias, pairwise = (found[name][0] for name in ("err", "err_bar", "div", "bias", "pairwise"))
     learner_err = tuple(found["learner_err"])
     return Diagnosis(
@@ -170,12 +170,14 @@ def _columns(predictions, targets, loss, averaging, weights) -> dict[str, Tensor
     columns = {"err": parts.err, "div": parts.div, "learner_err": torch.stack(singles, 1)}
     outputs, y = _compared(predictions, targets, loss, averaging)
     if y is not None:
-        outputs, y = outputs.double(), y.to(outputs.device).double()
+        y = y.to(outputs.device).double()
+        center = y.mean(0)
+        outputs, y = outputs.double() - center, y - center  # large targets that hardly differ lose no digits
         mean = torch.tensordot(outputs, share.double(), dims=([1], [0])).unsqueeze(1)
         ensemble = mean
         if averaging == "score":  # what it puts out is not the mean of what the learners put out
             scores = torch.tensordot(predictions.double(), share.double(), dims=([1], [0]))
-            ensemble = scores.softmax(1).unsqueeze(1)
+            ensemble = scores.softmax(1).unsqueeze(1) - center
         both = torch.cat([outputs, ensemble], 1)
         columns |= {
             "away": outputs - mean,
@@ -276,14 +278,12 @@ def _signs(found: dict[str, list[Estimate]], limit: float) -> list[Sign]:
     ]
 
 
-def _verdict(
-    signs: list[Sign], found: dict[str, list[Estimate]], at_chance: tuple[int, ...], rows: int
-) -> tuple[bool | None, str]:
+def _verdict(signs: list[Sign], at_chance: tuple[int, ...], rows: int, knows: bool) -> tuple[bool | None, str]:
     if not signs:
         return None, "This loss leaves no squared error to compare with."
     if rows < MINIMUM_ROWS:
         return None, f"{rows} rows are too few to tell: pass {MINIMUM_ROWS} or more."
-    if "ensemble_knowledge" in found and found["ensemble_knowledge"][0].low <= 0:
+    if not knows:
         return None, "The ensemble itself knows nothing of the targets."
     present = [sign.name for sign in signs if sign.present]
     if present:
