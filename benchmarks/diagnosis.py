@@ -22,6 +22,7 @@ from learner_collusion import diagnose, diagnosis
 DOCUMENT = Path(__file__).parents[1] / "docs/diagnosis.md"
 MARKS = "<!-- measured -->", "<!-- /measured -->"
 GROWN = 5  # times the DIV of the independent ensemble with the same initial weights: what must be found
+ALARMS = 0.01  # share of the independent ensembles that one sign may call collusive where limits are fitted
 CALLED = {True: "yes", False: "no", None: "undecided"}
 GROUPS = {"output": "squared error", "probability": "probability averaging", "score": "score averaging"}
 
@@ -92,11 +93,14 @@ def halves(table: pd.DataFrame) -> pd.Series:
 
 
 def limit(independent: pd.Series, joint: pd.Series) -> float:
-    """The limit for the lower ends of intervals with the fewest errors, each side in shares; the middle of all such limits."""
+    """For the lower ends of intervals: of the limits with at most 1 % of false alarms those with the fewest misses, and of these
+    with the fewest false alarms; the middle of what is left."""
     tried = np.geomspace(1e-3, 10, 401)
-    errors = [(independent > x).mean() + (joint <= x).mean() for x in tried]
-    best = tried[np.isclose(errors, min(errors))]
-    return float(np.sqrt(best[0] * best[-1]))
+    alarms, misses = ((independent.to_numpy()[:, None] > tried).mean(0), (joint.to_numpy()[:, None] <= tried).mean(0))
+    left = np.flatnonzero(alarms <= ALARMS)
+    left = left[misses[left] == misses[left].min()]
+    left = left[alarms[left] == alarms[left].min()]
+    return float(np.sqrt(tried[left[0]] * tried[left[-1]]))
 
 
 def limits(table: pd.DataFrame) -> dict[str, tuple[float, float]]:
@@ -176,6 +180,7 @@ def main() -> None:
     text = f"Written by `python benchmarks/diagnosis.py` on {datetime.date.today()}, with scikit-learn {sklearn.__version__} and torch "
     text += f"{torch.__version__}.\n\n| limit | fitted | used |\n|---|---|---|\n"
     text += "".join(f"| {name} | {found:.3g} | {used:.3g} |\n" for name, (found, used) in limits(table[fitted]).items())
+    text += f"| CHANCE | chosen | {diagnosis.CHANCE} |\n| MINIMUM_ROWS | chosen | {diagnosis.MINIMUM_ROWS} |\n"
     for name, part in (
         ("The other half of the data sets", table[~fitted]),
         ("The half that limits were fitted on", table[fitted]),
