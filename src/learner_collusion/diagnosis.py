@@ -1,6 +1,6 @@
 """Does an ensemble collude? Signs that independently trained learners do not show, each with an interval.
 
-The thresholds are this project's, not the paper's: benchmarks/diagnosis.py fits them and says how often they are wrong
+The limits are this project's, not the paper's: benchmarks/diagnosis.py fits them and says how often they are wrong
 (docs/diagnosis.md).
 """
 
@@ -83,7 +83,6 @@ class Diagnosis:
             line("DIV", self.div, "diversity, ERR-bar - ERR"),
             line("best", self.learner_err[best], f"error of learner {best}"),
             line("worst", self.learner_err[worst], f"error of learner {worst}"),
-            line("pairwise", self.pairwise, "product of two learners' errors"),
             "signs",
         ]
         word = {True: "yes", False: "no", None: "undecided"}
@@ -252,7 +251,7 @@ def _summary(means: dict[str, Tensor], share: Tensor, rows: int, resampled: bool
         "bias": bias / scale,
         "pairwise": pairs / scale,
         "ensemble_knowledge": correlation[:, -1:],
-        "knowledge": correlation[:, :-1] / correlation[:, -1:].clamp_min(1e-9),
+        "knowledge": correlation[:, :-1] / correlation[:, -1:].clamp_min(0.01),
     }
 
 
@@ -272,8 +271,14 @@ def _interval(value: Tensor, drawn: Tensor) -> Estimate:
 def _signs(found: dict[str, list[Estimate]], limit: float) -> list[Sign]:
     least = min(found["knowledge"], key=lambda e: e.high)
     return [
-        Sign("bias", "of ERR: constant biases that cancel in the ensemble", found["bias"][0], limit),
-        Sign("pairwise", "of ERR: mean product of two learners' errors", found["pairwise"][0], 0.0, below=True),
+        Sign("bias", "of the squared error: constant biases that cancel", found["bias"][0], limit),
+        Sign(
+            "pairwise",
+            "of the squared error: mean product of two learners' errors",
+            found["pairwise"][0],
+            0.0,
+            below=True,
+        ),
         Sign("chance", "of the ensemble's correlation with the targets", least, CHANCE, below=True),
     ]
 
