@@ -11,7 +11,7 @@ PACKAGE = ROOT / "src/learner_collusion"
 ROOMS = [
     {"errors", "files", "seeds"},
     {"inputs"},
-    {"gat", "decomposition", "objective", "diagnostics", "theory", "metric", "measures"},
+    {"gat", "decomposition", "objective", "diagnostics", "diagnosis", "theory", "metric", "measures"},
     *(
         {name}
         for name in ("records", "native", "data", "models", "training", "claims", "figures", "publishing", "plan")

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learner_collusion import bias_share, codependence, debias, decompose, diagnose
+from learner_collusion import bias_share, codependence, debias, decompose
 from learner_collusion.diagnostics import codependence_curve, left_out
 
 
@@ -136,7 +136,7 @@ def test_equal_calls_draw_equal_learners_and_leave_the_global_state_alone(loss):
     first = codependence(f, y, 0.4, 5, loss=loss)
     assert first == codependence(f, y, 0.4, 5, loss=loss)
     assert first != codependence(f, y, 0.4, 5, loss=loss, generator=torch.Generator().manual_seed(1))
-    diagnose(f, y, loss), decompose(f, y, loss), bias_share(f), debias(f)
+    decompose(f, y, loss), bias_share(f), debias(f)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -201,21 +201,3 @@ def test_bias_of_probabilities(seed):
 def test_debias_and_bias_share_refuse(function, arguments, words):
     with pytest.raises(ValueError, match=words):
         function(*arguments)
-
-
-def test_diagnose_tells_collusion_from_none():
-    random = torch.Generator().manual_seed(0)
-    base = torch.randn(200, 1, generator=random)
-    y = base[:, 0] + 0.1 * torch.randn(200, generator=random)
-    colluding = base + torch.tensor([3.0, -3.0, 2.0, -2.0])
-    honest = base + 0.05 * torch.randn(200, 4, generator=random)
-    found = diagnose(colluding, y, generator=random)
-    assert "All signs" in str(found) and found.bias_share > 0.99 and found.div > found.err
-    assert "No sign" in str(diagnose(honest, y, generator=random))
-    with pytest.raises(ValueError, match="one learner"):
-        diagnose(base, y)
-
-
-def test_diagnose_a_classifier():
-    found = diagnose(torch.randn(30, 4, 3), torch.arange(30) % 3, "cross_entropy", "probability")
-    assert found.err_bar == pytest.approx(found.err + found.div, abs=1e-5)

@@ -14,8 +14,8 @@ _CORE = {
     "debias": "diagnostics",
     "bias_share": "diagnostics",
     "codependence": "diagnostics",
-    "diagnose": "diagnostics",
-    "Diagnosis": "diagnostics",
+    "diagnose": "diagnosis",
+    "Diagnosis": "diagnosis",
 }
 __all__ = sorted(_CORE)
 

@@ -87,7 +87,7 @@ def ensemble_error(given: Inputs, loss: Loss, averaging: str) -> Tensor:
 
 def learner_error(given: Inputs, loss: Loss, averaging: str) -> Tensor:
     """ERR-bar of each example, (batch,)."""
-    return (_learner_losses(given.predictions, given.targets, loss, averaging) * given.weights).sum(1)
+    return (learner_losses(given.predictions, given.targets, loss, averaging) * given.weights).sum(1)
 
 
 def reduce(values: Tensor, reduction: str, counted: Tensor | None = None) -> Tensor:
@@ -168,7 +168,7 @@ def _ensemble_loss(predictions, targets, loss, averaging, weights) -> Tensor:
     return call(loss, _ensemble_outputs(predictions, averaging, weights), targets)
 
 
-def _learner_losses(predictions, targets, loss, averaging) -> Tensor:
+def learner_losses(predictions, targets, loss, averaging) -> Tensor:
     """(batch, learners)."""
     if loss == "squared_error":
         return (predictions - targets.unsqueeze(1)).square().sum(2)

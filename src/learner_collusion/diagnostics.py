@@ -1,13 +1,12 @@
 """Three symptoms of learner collusion (Section 6.1): excessive DIV, constant biases that cancel, and codependence."""
 
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .decomposition import decompose, ensemble_error
+from .decomposition import ensemble_error
 from .inputs import (
     Array,
     Inputs,
@@ -189,73 +188,3 @@ def _counted(given: Inputs) -> Inputs:
         return given
     rows = given.counted
     return Inputs(given.predictions[rows], given.targets[rows], given.weights, None)
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """What `diagnose` found; print it."""
-
-    learners: int
-    err: float
-    err_bar: float
-    div: float
-    bias_share: float
-    drop: float
-    codependence: float
-
-    def __str__(self) -> str:
-        ratio = self.div / self.err if self.err > 0 else float("inf")
-        rise = self.codependence / self.err if self.err > 0 else float("inf")
-        signs = []
-        if ratio > 1:
-            signs.append("DIV exceeds the ensemble's error")
-        if self.bias_share > 0.3:
-            signs.append("constant biases explain much of DIV")
-        if rise > 0.5:
-            signs.append("the learners depend on each other")
-        verdict = ("No sign", "One sign of three", "Two signs of three", "All signs")[
-            len(signs)
-        ] + " of learner collusion"
-        verdict += ": " + "; ".join(signs) if signs else ""
-        return (
-            f"Ensemble of {self.learners} learners\n"
-            f"  ERR       {self.err:.6g}   error of the ensemble\n"
-            f"  ERR-bar   {self.err_bar:.6g}   mean error of the learners\n"
-            f"  DIV       {self.div:.6g}   diversity, {ratio:.3g} times ERR\n"
-            f"  bias      {self.bias_share:.1%} of the spread is constant bias\n"
-            f"  dropping  {self.drop:.0%} of the learners adds {self.codependence:.3g} to ERR, {rise:.3g} times ERR\n"
-            f"{verdict}."
-        )
-
-
-@torch.no_grad()
-def diagnose(
-    predictions: Tensor,
-    targets: Tensor,
-    loss: Loss = "squared_error",
-    averaging: str = "output",
-    weights: Tensor | None = None,
-    drop: float = 0.2,
-    draws: int = 100,
-    per: str = "example",
-    generator: torch.Generator | None = None,
-) -> Diagnosis:
-    """All symptoms of learner collusion in a table of predictions, ready to print.
-
-    **Shape**: `predictions` and `targets` as in `decompose`. The share of constant bias is taken of what the ensemble
-    averages: probabilities for `averaging="probability"`, else the predictions themselves. Of fewer than 1/drop
-    learners one is dropped. The thresholds behind the verdict are this project's, not the paper's: DIV > ERR, bias
-    share > 0.3, and an increase of more than half of ERR.
-
-    Errors: ValueError for shapes or names that do not fit, and for an ensemble of one.
-    """
-    learners = predictions.shape[1]
-    if learners < 2:
-        raise ValueError("An ensemble of one learner has no diversity to diagnose: pass at least two.")
-    parts = decompose(predictions, targets, loss, averaging, weights)
-    of_probabilities = averaging == "probability" or (loss in ("cross_entropy", "brier") and averaging == "output")
-    averaged = predictions.softmax(2) if of_probabilities else predictions
-    drop = max(drop, 1 / learners)
-    rise = codependence(predictions, targets, drop, draws, per, generator, loss, averaging, weights)
-    share = bias_share(averaged, weights)
-    return Diagnosis(learners, float(parts.err), float(parts.err_bar), float(parts.div), share, drop, rise)
