@@ -15,7 +15,16 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 NATIVE = "src/learner_collusion/native"
-FLAGS = ["-std=c++17", "-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-Wno-psabi", "-pthread"]
+FLAGS = [
+    "-std=c++17",
+    "-O3",
+    "-g0",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=off",
+    "-Wno-psabi",
+    "-pthread",
+]
 KERNELS = {"portable": []}
 if platform.machine() in ("x86_64", "AMD64"):
     KERNELS["avx2"] = ["-mavx2", "-mfma"]

@@ -70,7 +70,9 @@ def sweep_bytes(task: dict) -> bytes:
     history[: len(trained.history)] = trained.history
     outcome = np.array([len(trained.history), trained.best_epoch, trained.diverged], np.int64)
     shape, (_, _, x, y), [beta], weights = (task[name] for name in ("shape", "split", "betas", "weights"))
-    gradients = [engine.gradient(shape, task["initial"].astype(t), x, y, beta, weights) for t in (np.float32, np.float64)]
+    gradients = [
+        engine.gradient(shape, task["initial"].astype(t), x, y, beta, weights) for t in (np.float32, np.float64)
+    ]
     arrays = (outcome, history, trained.best, trained.last, engine.predict(shape, trained.last, x), *gradients)
     return b"".join(array.tobytes() for array in arrays)
 
@@ -164,7 +166,10 @@ def test_other_compilers_and_machines_give_the_same_bytes(compiler, kernel, leve
     setup = runpy.run_path(str(ROOT / "setup.py"))
     flags = [flag for flag in setup["FLAGS"] if not flag.startswith("-O")] + [level, f"-DKERNEL={kernel}"]
     flags += setup["KERNELS"][kernel] if kernel != "portable" else []
-    sources = [Path(__file__).with_name("driver.cpp"), *(NATIVE / part / f"{kernel}.cpp" for part in ("engine", "convolution"))]
+    sources = [
+        Path(__file__).with_name("driver.cpp"),
+        *(NATIVE / part / f"{kernel}.cpp" for part in ("engine", "convolution")),
+    ]
     builds = [
         subprocess.Popen([compiler, *flags, "-c", str(source), "-o", str(tmp_path / f"{number}.o")])
         for number, source in enumerate(sources)
@@ -189,6 +194,8 @@ def test_no_instruction_approximates(kernel, tmp_path):
     """All that can be said of AVX-512 on a machine without it: QEMU does not emulate it."""
     setup = runpy.run_path(str(ROOT / "setup.py"))
     source, target = NATIVE / f"engine/{kernel}.cpp", tmp_path / "kernel.s"
-    subprocess.run(["g++", *setup["FLAGS"], *setup["KERNELS"][kernel], "-S", str(source), "-o", str(target)], check=True)
+    subprocess.run(
+        ["g++", *setup["FLAGS"], *setup["KERNELS"][kernel], "-S", str(source), "-o", str(target)], check=True
+    )
     found = set(re.findall(r"^\t(v\w+)", target.read_text(), re.MULTILINE))
     assert {"vdivps", "vsqrtps"} < found and not {name for name in found if re.match(r"v(rcp|rsqrt|exp2)", name)}

@@ -1,4 +1,5 @@
-// Arithmetic on vectors: the fused multiply-add and the square root, rounded once as IEEE 754 has it: the same bits on every machine.
+// Arithmetic on vectors: the fused multiply-add and the square root, rounded once as IEEE 754 has it, so with the same
+// bits on every machine.
 //
 // The compilers fuse nothing by themselves (-ffp-contract=off): what is fused is said here, and nowhere approximated.
 #pragma once

@@ -47,7 +47,13 @@ def pooled_convolution(x: Tensor, weight: Tensor, bias: Tensor, groups: int = 1)
 
 
 def _check(x: Tensor, weight: Tensor, bias: Tensor, groups: int) -> None:
-    if groups < 1 or weight.dim() != 4 or weight.shape[2] != weight.shape[3] or len(weight) % groups or not weight.numel():
+    if (
+        groups < 1
+        or weight.dim() != 4
+        or weight.shape[2] != weight.shape[3]
+        or len(weight) % groups
+        or not weight.numel()
+    ):
         raise ValueError(
             f"weight must be (groups * outputs, channels, kernel, kernel), none of them 0, for {groups} groups, but has shape "
             f"{tuple(weight.shape)}."
@@ -59,7 +65,9 @@ def _check(x: Tensor, weight: Tensor, bias: Tensor, groups: int) -> None:
             f"but has shape {tuple(x.shape)}."
         )
     if bias.shape != weight.shape[:1]:
-        raise ValueError(f"bias must have shape ({len(weight)},), one for each filter, but has shape {tuple(bias.shape)}.")
+        raise ValueError(
+            f"bias must have shape ({len(weight)},), one for each filter, but has shape {tuple(bias.shape)}."
+        )
 
 
 class _Native(torch.autograd.Function):

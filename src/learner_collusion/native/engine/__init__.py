@@ -62,7 +62,9 @@ def _network(shape: Shape, weights: np.ndarray):
 def _parameters(shape: Shape) -> int:
     """The number of parameters of one learner; ValueError for a shape that is none."""
     if len(shape) != 4 or not all(isinstance(n, (int, np.integer)) and n >= 1 for n in shape):
-        raise ValueError(f"shape is {shape}: give features, learners, hidden_units and layers, whole numbers of at least 1.")
+        raise ValueError(
+            f"shape is {shape}: give features, learners, hidden_units and layers, whole numbers of at least 1."
+        )
     features, _, hidden_units, layers = map(int, shape)
     return (features + 1) * hidden_units + (layers - 1) * (hidden_units + 1) * hidden_units + hidden_units + 1
 
@@ -86,7 +88,9 @@ def _rows(name: str, x, features: int, dtype=np.float32) -> np.ndarray:
 def _call(name: str, *arguments) -> None:
     code = getattr(compiled(), name)(*arguments, ctypes.c_int(wanted()))
     if code == 1:
-        raise MemoryError("The native engine needs more memory than there is: take smaller batches or a smaller network.")
+        raise MemoryError(
+            "The native engine needs more memory than there is: take smaller batches or a smaller network."
+        )
     if code == 2:
         raise ValueError("permutations must hold numbers of rows: count them from 0.")
 

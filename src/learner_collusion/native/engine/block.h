@@ -28,8 +28,10 @@ struct Layout {
 template <class T>
 struct Block {
   int lanes, own, first, used;               // own: Layout::OWN; the first learner; how many lanes hold one
-  long rows_at_once, slice, count;           // rows of a virtual vector; numbers in the parameters of a slice, and of all in whole vectors
-  T *parameters, *gradient, *mean, *square;  // [slice][parameter][own]; the gradient first [half of the splits][slice][parameter][WIDTH]
+  long rows_at_once;                         // rows of a virtual vector
+  long slice, count;                         // numbers in the parameters of a slice; of all, in whole vectors
+  T *parameters, *gradient, *mean, *square;  // [slice][parameter][own]; the gradient first
+                                             // [half of the splits][slice][parameter][WIDTH]
   T *weights, *present;                      // of each lane: w_j, 0 without a learner; 1 with a learner, 0 without
   T *outputs, *slopes;                       // [row][lanes]: predictions; derivatives of the objective by them
   T* input;                                  // [group of rows][feature][WIDTH], where a group is more than one row

@@ -208,7 +208,8 @@ struct Ensemble {
   // Predicts the first rows of x, which its owner has filled in. The last row is repeated to the end of the vector: the
   // rows beyond the batch have slope 0, and add nothing where they are finite whenever the batch is.
   void predict(long rows) {
-    for (long i = rows; i % VIRTUAL; i++) memcpy(x + i * shape.features, x + (rows - 1) * shape.features, sizeof(T) * shape.features);
+    for (long i = rows; i % VIRTUAL; i++)
+      memcpy(x + i * shape.features, x + (rows - 1) * shape.features, sizeof(T) * shape.features);
     memset(mean, 0, sizeof(T) * rows);
     for (int j = 0; j < blocks; j++) {
       BY_LANES(block[j], forward, shape, block[j], x, rows, capacity);
@@ -249,7 +250,8 @@ int train_(const Training<T>& task) {
   Ensemble<T> ensemble(net, task.batch_size);
   ensemble.load(task.initial);
   ensemble.store(task.best);
-  double best = INFINITY, power1 = 1, power2 = 1;  // 0.9 and 0.999 to the power of the step: `pow` may differ in the last bit
+  double best = INFINITY;
+  double power1 = 1, power2 = 1;  // 0.9 and 0.999 to the power of the step; the last bit of `pow` is free
   long waited = 0, epoch = 0;
   Array<T> y(task.batch_size);
   task.outcome[0] = task.outcome[1] = task.outcome[2] = 0;
