@@ -5,9 +5,16 @@
 #pragma once
 #include <math.h>
 #include <string.h>
-#if defined(__AVX2__)
+#if defined(__AVX512F__)
 #include <immintrin.h>
-#elif defined(__aarch64__)
+enum { REGISTER = 64 };  // bytes of the widest register
+#elif defined(__AVX2__)
+#include <immintrin.h>
+enum { REGISTER = 32 };
+#else
+enum { REGISTER = 16 };
+#endif
+#ifdef __aarch64__
 #include <arm_neon.h>
 #endif
 
@@ -35,24 +42,20 @@ template <class T, class Lanes>
 inline __attribute__((always_inline)) Lanes fused(Lanes a, Lanes b, Lanes c) {
   constexpr bool single = sizeof(T) == 4;
 #if defined(__AVX512F__)
-  constexpr int widest = 64;
   if constexpr (sizeof(Lanes) == 64 && single) return (Lanes)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
   if constexpr (sizeof(Lanes) == 64 && !single) return (Lanes)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
 #elif defined(__AVX2__)
-  constexpr int widest = 32;
   if constexpr (sizeof(Lanes) == 32 && single) return (Lanes)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
   if constexpr (sizeof(Lanes) == 32 && !single) return (Lanes)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
 #elif defined(__aarch64__)
-  constexpr int widest = 16;
   if constexpr (sizeof(Lanes) == 16 && single) return (Lanes)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
   if constexpr (sizeof(Lanes) == 16 && !single) return (Lanes)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
 #else
-  constexpr int widest = 16;
 #if !defined(__FP_FAST_FMAF)
   if constexpr (sizeof(Lanes) == 16 && single) return emulated(a, b, c);
 #endif
 #endif
-  if constexpr (sizeof(Lanes) > widest) {  // doubles, which take two registers
+  if constexpr (sizeof(Lanes) > REGISTER) {  // doubles, which take two registers
     typedef T Half __attribute__((vector_size(sizeof(Lanes) / 2)));
     Half x[2], y[2], z[2];
     memcpy(x, &a, sizeof a), memcpy(y, &b, sizeof b), memcpy(z, &c, sizeof c);

@@ -80,7 +80,7 @@ inline __attribute__((always_inline)) void tile(long depth, const Operands<T>& o
     for (int m = 0; m < ROWS; m++) {
       Lanes left = repeated<T, A>(a + m * o.a_row);
 #if defined(__AVX2__) && !defined(__clang__)
-      if constexpr (sizeof(T) == 4) asm("" : "+v"(left));  // a register: GCC would load it again for each column
+      if constexpr (sizeof(Lanes) == REGISTER) asm("" : "+v"(left));  // a register: GCC would load it again for each column
 #endif
 #pragma GCC unroll 8
       for (int n = 0; n < COLUMNS; n++) sum[m][n] = fused<T>(left, right[n], sum[m][n]);
