@@ -24,8 +24,7 @@ if platform.machine() not in ("x86_64", "AMD64"):
 else:
     # GCC 12 warns of what its own header for AVX-512 leaves undefined on purpose
     KERNELS["avx512"].append("-Wno-maybe-uninitialized")
-SOURCES = {f"{NATIVE}/machine.cpp": [], f"{NATIVE}/engine/permutations.cpp": []}
-SOURCES[f"{NATIVE}/process/process.cpp"] = _DECIDING["process"]
+SOURCES = {f"{NATIVE}/{name}.cpp": [] for name in ("machine", "engine/permutations", "process/process")}
 for part in ("engine", "convolution"):
     SOURCES[f"{NATIVE}/{part}/{part}.cpp"] = []
     SOURCES |= {f"{NATIVE}/{part}/{kernel}.cpp": flags for kernel, flags in KERNELS.items()}

@@ -55,7 +55,7 @@ def prepare_native(learners, hidden, layers, batch, features):
     def run(steps):
         # one epoch of as many rows as the steps need; the validation part is one row
         rows = steps * batch
-        order = (batch_permutations(ROWS, -(-rows // ROWS), random).reshape(1, -1)[:, :rows]).astype(np.int32)
+        order = batch_permutations(ROWS, -(-rows // ROWS), random).reshape(1, -1)[:, :rows] % rows
         long = (np.resize(x, (rows, features)), np.resize(y, rows), x[:1], y[:1])
         shape = (features, learners, hidden, layers)
         start = time.perf_counter()

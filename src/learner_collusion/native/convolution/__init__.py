@@ -19,7 +19,7 @@ _NAMES = {torch.float32: "float", torch.float64: "double"}
 
 
 class _Convolution(ctypes.Structure):
-    _fields_ = [*((n, ctypes.c_int32) for n in _SIZES), *((n, ctypes.c_void_p) for n in _POINTERS)]
+    _fields_ = [*((n, ctypes.c_int64) for n in _SIZES), *((n, ctypes.c_void_p) for n in _POINTERS)]
 
 
 def usable(x: Tensor) -> bool:
@@ -34,8 +34,11 @@ def pooled_convolution(x: Tensor, weight: Tensor, bias: Tensor, groups: int = 1)
 
     **Shape**: x (batch, channels, height, width); weight (groups * outputs, channels of a group, kernel, kernel); the
     result (batch, groups * outputs, rows, columns), channels last in memory; `groups` as in `torch.nn.Conv2d`. Runs in the
-    native library where `usable(x)`, else in PyTorch.
+    native library where `usable(x)`, else in PyTorch. NaN passes the pool and the ReLU in both.
+
+    Errors: ValueError for tensors that do not fit together, and images smaller than a filter and its pool; MemoryError.
     """
+    _check(x, weight, bias, groups)
     if usable(x):
         return _Native.apply(x, weight, bias, groups)
     # one after the other: PyTorch's grouped convolutions of few channels are slower
@@ -43,9 +46,35 @@ def pooled_convolution(x: Tensor, weight: Tensor, bias: Tensor, groups: int = 1)
     return F.relu(F.max_pool2d(torch.cat([F.conv2d(*part) for part in parts], 1), 2))
 
 
+def _check(x: Tensor, weight: Tensor, bias: Tensor, groups: int) -> None:
+    if (
+        groups < 1
+        or weight.dim() != 4
+        or weight.shape[2] != weight.shape[3]
+        or len(weight) % groups
+        or not weight.numel()
+    ):
+        raise ValueError(
+            f"weight must be (groups * outputs, channels, kernel, kernel), none of them 0, for {groups} groups, but has shape "
+            f"{tuple(weight.shape)}."
+        )
+    channels, kernel = groups * weight.shape[1], weight.shape[2]
+    if x.dim() != 4 or x.shape[1] != channels or min(x.shape[2:]) < kernel + 1:
+        raise ValueError(
+            f"x must be (images, {channels}, height, width), height and width at least {kernel + 1} (a filter and its pool), "
+            f"but has shape {tuple(x.shape)}."
+        )
+    if bias.shape != weight.shape[:1]:
+        raise ValueError(
+            f"bias must have shape ({len(weight)},), one for each filter, but has shape {tuple(bias.shape)}."
+        )
+
+
 class _Native(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, groups: int) -> Tensor:
+        if not x.dtype == weight.dtype == bias.dtype or not x.device == weight.device == bias.device:
+            raise ValueError("x, weight and bias must have the same dtype and device: move them with `.to`.")
         # channels last, as plain arrays: the memory that the library reads, kept alive in ctx
         x, weight = (t.detach().permute(0, 2, 3, 1).contiguous() for t in (x, weight))
         bias = bias.detach().contiguous()
@@ -77,4 +106,5 @@ class _Native(torch.autograd.Function):
 
 def _call(name: str, dtype: torch.dtype, task: _Convolution, *others) -> None:
     function = getattr(compiled(), f"{name}_{_NAMES[dtype]}")
-    function(ctypes.byref(task), *others, torch.get_num_threads(), wanted())
+    if function(ctypes.byref(task), *others, torch.get_num_threads(), wanted()):
+        raise MemoryError("The native convolution needs more memory than there is: take smaller batches.")

@@ -3,9 +3,10 @@
 #include <stdint.h>
 
 // Convolutions of a batch of images without padding, each followed by a 2 x 2 max-pool and a ReLU. Channels come last.
+// Python has checked all sizes.
 template <class T>
 struct Convolution {
-  int32_t count, height, width, inputs, groups, outputs, kernel;  // images; of each group: channels in and out
+  int64_t count, height, width, inputs, groups, outputs, kernel;  // images; of each group: channels in and out
   const T *x, *weight, *bias;  // [count][height][width][channels], [groups * outputs][kernel][kernel][inputs], [...]
   T* y;                        // [count][rows][columns][groups * outputs], after pool and ReLU
   uint8_t* place;              // the same: which of the four pixels passed the pool

@@ -3,15 +3,18 @@
 // Each group of filters (of one learner, or of all where they share the image) has channels of its own. Output channels are
 // the lanes of the forward pass. The pool lets one of four pixels through, so the backward pass visits that pixel
 // alone: a quarter of the products that a convolution without a pool has, and no map of gradients that is mostly zero.
+//
+// The same bits on every machine: each sum has its own order, whatever the width of the vectors, and is fused throughout.
+// NaN passes the pool and the ReLU, as in PyTorch.
 #include <stdlib.h>
 #include <string.h>
 
+#include "../allocate.h"
+#include "../fused.h"
 #include "convolution.h"
 
 namespace SET {
 namespace {
-
-#include "../allocate.h"
 
 template <class T>
 struct Filters {
@@ -56,7 +59,7 @@ inline void pooled(const Filters<T>& f, const T* x, const T* weight, const T* bi
       for (int p = 0; p < 4; p++) {
         const Lanes value = Lanes{} + corner[p][t];
 #pragma GCC unroll 4
-        for (int b = 0; b < BLOCKS; b++) sum[p][b] += value * w[b];
+        for (int b = 0; b < BLOCKS; b++) sum[p][b] = fused<T>(value, w[b], sum[p][b]);
       }
     }
 #pragma GCC unroll 4
@@ -65,10 +68,11 @@ inline void pooled(const Filters<T>& f, const T* x, const T* weight, const T* bi
     decltype(best > best) which = {};  // whole numbers as wide as T
 #pragma GCC unroll 4
     for (int p = 1; p < 4; p++) {
-      which = sum[p][b] > best ? which * 0 + p : which;
-      best = sum[p][b] > best ? sum[p][b] : best;
+      const auto taken = (sum[p][b] > best) | (sum[p][b] != sum[p][b]);
+      which = taken ? which * 0 + p : which;
+      best = taken ? sum[p][b] : best;
     }
-    best = best > 0 ? best : Lanes{};
+    best = best <= 0 ? Lanes{} : best;
     const long lanes = left - b * WIDTH < WIDTH ? left - b * WIDTH : WIDTH;
     for (long lane = 0; lane < lanes; lane++) {
       y[b * WIDTH + lane] = best[lane];
@@ -77,9 +81,10 @@ inline void pooled(const Filters<T>& f, const T* x, const T* weight, const T* bi
   }
 }
 
-// What one image's patches, each times a derivative, add to ROWS rows of a filter, VECTORS vectors of each.
+// What one image's patches, each times a derivative, add to ROWS rows of a filter, VECTORS vectors of each; where there is a
+// `mask`, nothing in the lanes of the last vector where it is 0.
 template <class T, int ROWS, int VECTORS>
-inline void accumulate(long count, const long* from, const T* by, const T* x, long row, T* to, long wide) {
+inline void accumulate(long count, const long* from, const T* by, const T* x, long row, T* to, long wide, const T* mask) {
   typedef T Lanes __attribute__((vector_size(sizeof(T) * WIDTH), aligned(sizeof(T))));
   Lanes sum[ROWS][VECTORS] = {};
   for (long i = 0; i < count; i++) {
@@ -88,8 +93,9 @@ inline void accumulate(long count, const long* from, const T* by, const T* x, lo
 #pragma GCC unroll 8
     for (int k = 0; k < ROWS; k++)
 #pragma GCC unroll 8
-      for (int v = 0; v < VECTORS; v++) sum[k][v] += factor * *(const Lanes*)(patch + k * row + v * WIDTH);
+      for (int v = 0; v < VECTORS; v++) sum[k][v] = fused<T>(factor, *(const Lanes*)(patch + k * row + v * WIDTH), sum[k][v]);
   }
+  if (ROWS == 1 && mask) sum[0][VECTORS - 1] = *(const Lanes*)mask > 0 ? sum[0][VECTORS - 1] : Lanes{};
 #pragma GCC unroll 8
   for (int k = 0; k < ROWS; k++)
 #pragma GCC unroll 8
@@ -98,16 +104,17 @@ inline void accumulate(long count, const long* from, const T* by, const T* x, lo
 
 // The same of one row, eight vectors after the other.
 template <class T>
-__attribute__((always_inline)) inline void accumulate_row(long vectors, long count, const long* from, const T* by, const T* x, T* to) {
+__attribute__((always_inline)) inline void accumulate_row(long vectors, long count, const long* from, const T* by, const T* x,
+                                                          T* to, const T* mask = nullptr) {
   for (; vectors > 0; vectors -= 8, x += 8 * WIDTH, to += 8 * WIDTH) switch (vectors) {
-      case 1: accumulate<T, 1, 1>(count, from, by, x, 0, to, 0); break;
-      case 2: accumulate<T, 1, 2>(count, from, by, x, 0, to, 0); break;
-      case 3: accumulate<T, 1, 3>(count, from, by, x, 0, to, 0); break;
-      case 4: accumulate<T, 1, 4>(count, from, by, x, 0, to, 0); break;
-      case 5: accumulate<T, 1, 5>(count, from, by, x, 0, to, 0); break;
-      case 6: accumulate<T, 1, 6>(count, from, by, x, 0, to, 0); break;
-      case 7: accumulate<T, 1, 7>(count, from, by, x, 0, to, 0); break;
-      default: accumulate<T, 1, 8>(count, from, by, x, 0, to, 0);
+      case 1: accumulate<T, 1, 1>(count, from, by, x, 0, to, 0, mask); break;
+      case 2: accumulate<T, 1, 2>(count, from, by, x, 0, to, 0, mask); break;
+      case 3: accumulate<T, 1, 3>(count, from, by, x, 0, to, 0, mask); break;
+      case 4: accumulate<T, 1, 4>(count, from, by, x, 0, to, 0, mask); break;
+      case 5: accumulate<T, 1, 5>(count, from, by, x, 0, to, 0, mask); break;
+      case 6: accumulate<T, 1, 6>(count, from, by, x, 0, to, 0, mask); break;
+      case 7: accumulate<T, 1, 7>(count, from, by, x, 0, to, 0, mask); break;
+      default: accumulate<T, 1, 8>(count, from, by, x, 0, to, 0, vectors == 8 ? mask : nullptr);
     }
 }
 
@@ -117,17 +124,20 @@ void accumulate_filter(const Filters<T>& f, long count, const long* from, const 
   const long row = f.c.width * f.c.inputs, wide = f.vectors * WIDTH;
   long k = 0;
   for (; f.vectors <= 2 && k + 5 <= f.c.kernel; k += 5) {
-    if (f.vectors == 1) accumulate<T, 5, 1>(count, from, by, x + k * row, row, to + k * wide, wide);
-    if (f.vectors == 2) accumulate<T, 5, 2>(count, from, by, x + k * row, row, to + k * wide, wide);
+    if (f.vectors == 1) accumulate<T, 5, 1>(count, from, by, x + k * row, row, to + k * wide, wide, nullptr);
+    if (f.vectors == 2) accumulate<T, 5, 2>(count, from, by, x + k * row, row, to + k * wide, wide, nullptr);
   }
   for (; k < f.c.kernel; k++) accumulate_row(f.vectors, count, from, by, x + k * row, to + k * wide);
 }
 
-// Adds to one patch of the image the rows of some filters, each times its derivative.
+// Adds to one patch of the image the rows of some filters, each times its derivative. The mask keeps the pixels beside the
+// patch out of it: 0 times a derivative that is not finite is NaN.
 template <class T>
-void accumulate_filter_back(const Filters<T>& f, long count, const long* chosen, const T* by, const T* weight, T* patch) {
+void accumulate_filter_back(const Filters<T>& f, long count, const long* chosen, const T* by, const T* weight, T* patch,
+                            const T* mask) {
   const long row = f.c.width * f.c.inputs, wide = f.vectors * WIDTH;
-  for (long k = 0; k < f.c.kernel; k++) accumulate_row(f.vectors, count, chosen, by, weight + k * wide, patch + k * row);
+  for (long k = 0; k < f.c.kernel; k++)
+    accumulate_row(f.vectors, count, chosen, by, weight + k * wide, patch + k * row, mask);
 }
 
 // Filters [outputs][kernel][run] of a group as [kernel * run][blocks * WIDTH], the missing channels zero.
@@ -141,15 +151,15 @@ template <class T>
 void convolve(const Convolution<T>& c, long first, long last) {
   const Filters<T> f(c);
   const long size = f.c.kernel * f.run * f.blocks * WIDTH, lanes = f.blocks * WIDTH;
-  T *packed = allocate<T>(c.groups * size), *biases = allocate<T>(c.groups * lanes), *x = allocate<T>(f.image() + WIDTH);
+  Array<T> packed(c.groups * size), biases(c.groups * lanes), x(f.image() + WIDTH);
   for (long g = 0; g < c.groups; g++) {
-    pack(f, c.weight + g * c.outputs * c.kernel * f.run, packed + g * size);
+    pack<T>(f, c.weight + g * c.outputs * c.kernel * f.run, packed + g * size);
     for (long o = 0; o < c.outputs; o++) biases[g * lanes + o] = c.bias[g * c.outputs + o];
   }
   const long channels = c.groups * c.outputs, rows = f.rows(), columns = f.columns();
   for (long i = first; i < last; i++)
     for (long g = 0; g < c.groups; g++) {
-      gather(c, c.x + i * f.image() * c.groups, g * c.inputs, x);
+      gather<T>(c, c.x + i * f.image() * c.groups, g * c.inputs, x);
       for (long r = 0; r < rows; r++)
         for (long q = 0; q < columns; q++) {
           const long at = ((i * rows + r) * columns + q) * channels + g * c.outputs;
@@ -164,9 +174,6 @@ void convolve(const Convolution<T>& c, long first, long last) {
           }
         }
     }
-  free(packed);
-  free(biases);
-  free(x);
 }
 
 template <class T>
@@ -174,17 +181,17 @@ void convolve_back(const Convolution<T>& c, long first, long last, T* weight_gra
   const Filters<T> f(c);
   const long wide = f.vectors * WIDTH, filter = c.kernel * wide;
   const long channels = c.groups * c.outputs, pixels = f.rows() * f.columns();
-  T *x = allocate<T>(f.image() + wide), *dx = allocate<T>(f.image() + wide), *by = allocate<T>(pixels + 1);
-  T *sums = allocate<T>(channels * filter), *weight = allocate<T>(channels * filter);  // rows filled up to `wide`
-  T* factors = allocate<T>(c.outputs + 1);
-  long *from = allocate<long>(pixels + 1), *chosen = allocate<long>(c.outputs + 1);
+  Array<T> x(f.image() + wide), dx(f.image() + wide), by(pixels + 1), factors(c.outputs + 1), mask(WIDTH);
+  Array<T> sums(channels * filter), weight(channels * filter);  // rows filled up to `wide`
+  Array<long> from(pixels + 1), chosen(c.outputs + 1);
+  for (long lane = 0; lane < WIDTH; lane++) mask[lane] = f.run - (f.vectors - 1) * WIDTH > lane ? 1 : 0;
   for (long o = 0; o < channels; o++)
     for (long k = 0; k < c.kernel; k++)
       for (long t = 0; t < f.run; t++)
         weight[o * filter + k * wide + t] = c.weight[(o * c.kernel + k) * f.run + t];
   for (long i = first; i < last; i++)
     for (long g = 0; g < c.groups; g++) {
-      gather(c, c.x + i * f.image() * c.groups, g * c.inputs, x);
+      gather<T>(c, c.x + i * f.image() * c.groups, g * c.inputs, x);
       if (c.x_gradient) memset(dx, 0, sizeof(T) * (f.image() + wide));
       for (long o = g * c.outputs; o < (g + 1) * c.outputs; o++) {
         long count = 0;
@@ -194,11 +201,12 @@ void convolve_back(const Convolution<T>& c, long first, long last, T* weight_gra
             const long at = (i * pixels + r * f.columns() + q) * channels + o;
             from[count] = f.patch(r, q, c.place[at]);
             by[count] = c.y_gradient[at];
-            total += c.y[at] > 0 ? by[count] : 0;
-            count += c.y[at] > 0 && by[count] != 0;  // what the ReLU stopped is written over
+            const bool passed = !(c.y[at] <= 0);
+            total += passed ? by[count] : 0;
+            count += passed && by[count] != 0;  // what the ReLU stopped is written over
           }
         bias_gradient[o] += total;
-        accumulate_filter(f, count, from, by, x, sums + o * filter);
+        accumulate_filter<T>(f, count, from, by, x, sums + o * filter);
       }
       // The other way round: what all filters of the group hand back to one patch is added up before it is stored.
       if (c.x_gradient) {
@@ -210,10 +218,11 @@ void convolve_back(const Convolution<T>& c, long first, long last, T* weight_gra
               for (long o = 0; o < c.outputs; o++) {
                 chosen[count] = o * filter;
                 factors[count] = c.y_gradient[at + o];
-                count += c.place[at + o] == corner && c.y[at + o] > 0;
+                count += c.place[at + o] == corner && !(c.y[at + o] <= 0);
               }
               const T* group = weight + g * c.outputs * filter;
-              if (count) accumulate_filter_back(f, count, chosen, factors, group, dx + f.patch(r, q, corner));
+              if (count)
+                accumulate_filter_back<T>(f, count, chosen, factors, group, dx + f.patch(r, q, corner), mask);
             }
           }
         T* to = c.x_gradient + i * f.image() * c.groups + g * c.inputs;
@@ -225,14 +234,6 @@ void convolve_back(const Convolution<T>& c, long first, long last, T* weight_gra
     for (long k = 0; k < c.kernel; k++)
       for (long t = 0; t < f.run; t++)
         weight_gradient[(o * c.kernel + k) * f.run + t] += sums[o * filter + k * wide + t];
-  free(x);
-  free(dx);
-  free(by);
-  free(sums);
-  free(weight);
-  free(from);
-  free(factors);
-  free(chosen);
 }
 
 }  // namespace

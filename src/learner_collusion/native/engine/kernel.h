@@ -1,58 +1,58 @@
 // Training of one ensemble of MLPs, compiled once per instruction set (SET, WIDTH, TILE_ROWS).
 //
-// The learners are the lanes of the vectors: element [i][k] of an array holds that number for WIDTH learners side by
+// The learners are the lanes of the vectors: element [i][k] of an array holds that number for several learners side by
 // side. So one loop nest serves any number of inputs, hidden units and layers without padding. Learners that do not fill
-// a vector take a power of two of its lanes, and the rest of the vector works on further rows of the batch: with WIDTH 8,
-// four learners take two rows at a time, one learner takes eight. Their parameters are stored once and repeated when they
-// are loaded. Lanes without a learner stay zero.
+// a vector of 16 lanes take a power of two of them, and the rest of the vector works on further rows of the batch: four
+// learners take four rows at a time, one learner takes sixteen. Their parameters are stored once and repeated when they
+// are loaded. The machine may have narrower vectors; block.h says how the sums keep their order.
+//
+// So that every machine and compiler gives the same bits: +, -, *, /, square root and fused multiply-add alone, fused only
+// where it says `fused`, and no function of the C library whose last bit is free.
 //
 // No standard containers here: their inline functions, compiled for one instruction set, could be linked into another.
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __AVX2__
-#include <immintrin.h>
-#endif
 
 #include <utility>
 
+#include "../allocate.h"
+#include "../fused.h"
 #include "engine.h"
 
 namespace SET {
 namespace {
 
-#include "../allocate.h"
 #include "product.h"
 #include "block.h"
 #include "layers.h"
 
-// Adam (Kingma & Ba 2015) as PyTorch computes it, weight decay as L2 in the gradient. The division is the slowest part, so
-// two vectors share one: a / s and b / t from 1 / (s t).
+// Adam (Kingma & Ba 2015) as PyTorch computes it, weight decay as L2 in the gradient; 0.9^step and 0.999^step are given.
+// In PyTorch's order, so that the same numbers overflow. The mean of a dead unit's gradients would fall to subnormal
+// numbers and stay there, and those are slow: to add and subtract 1e-30 makes them 0, and changes nothing that counts.
 template <class T>
-void adam(Block<T>& block, T rate, T decay, long step) {
+void adam(Block<T>& block, T rate, T decay, double power1, double power2) {
   typedef T Lanes __attribute__((vector_size(sizeof(T) * WIDTH)));
-  const double correction1 = 1 - pow(0.9, (double)step), correction2 = 1 - pow(0.999, (double)step);
-  const T size = (T)(rate / correction1), root = (T)(1 / sqrt(correction2));
+  const Lanes size = Lanes{} + (T)(rate / (1 - power1)), root = Lanes{} + (T)(1 / sqrt(1 - power2));
+  const Lanes shrink = Lanes{} + decay, tenth = Lanes{} + (T)0.1, epsilon = Lanes{} + (T)1e-8, tiny = Lanes{} + (T)1e-30;
   Lanes* weights = (Lanes*)block.parameters;
   Lanes* mean = (Lanes*)block.mean;
   Lanes* square = (Lanes*)block.square;
   const Lanes* gradient = (const Lanes*)block.gradient;
-  for (long p = 0; p < block.count / WIDTH; p += 2) {
-    Lanes spread[2];
 #pragma GCC unroll 2
-    for (int i = 0; i < 2; i++) {
-      const Lanes g = gradient[p + i] + decay * weights[p + i];
-      mean[p + i] += (T)0.1 * (g - mean[p + i]);
-      const Lanes v = square[p + i] = (T)0.999 * square[p + i] + (T)0.001 * (g * g);
-#pragma GCC unroll 16
-      for (int lane = 0; lane < WIDTH; lane++)
-        spread[i][lane] = sizeof(T) == 4 ? (T)__builtin_sqrtf((float)v[lane]) : (T)__builtin_sqrt((double)v[lane]);
-      spread[i] = spread[i] * root + (T)1e-8;
-    }
-    const Lanes both = size / (spread[0] * spread[1]);
-    weights[p] -= mean[p] * (spread[1] * both);
-    weights[p + 1] -= mean[p + 1] * (spread[0] * both);
+  for (long p = 0; p < block.count / WIDTH; p++) {
+    const Lanes g = fused<T>(shrink, weights[p], gradient[p]);
+    const Lanes m = mean[p] = fused<T>(tenth, g - mean[p], mean[p]) + tiny - tiny;
+    const Lanes v = square[p] = fused<T>((T)0.001 * g, g, (T)0.999 * square[p]);
+    weights[p] -= m / fused<T>(square_root<T>(v), root, epsilon) * size;
   }
+}
+
+// NaN's sign and payload depend on the machine: what leaves the engine is always the same one.
+template <class T>
+T one_nan(T number) {
+  return number == number ? number : (T)__builtin_nan("");
 }
 
 // The sum of the lanes, halves first.
@@ -69,86 +69,116 @@ struct Total<T, 1> {
   static T of(const T* lanes) { return lanes[0]; }
 };
 
-// Adds this block's share of the ensemble's mean to mean[row].
+// One number for each lane of a block, as vectors no wider than the machine's.
 template <class T, int LANES>
-void add_to_mean(const Block<T>& block, const T* outputs, long rows, T* mean) {
-  typedef T Lanes __attribute__((vector_size(sizeof(T) * LANES)));
-  const Lanes weights = *(const Lanes*)block.weights;
+struct Row {
+  static constexpr int OWN = Layout<LANES>::OWN, SLICES = Layout<LANES>::SLICES;
+  typedef T Lanes __attribute__((vector_size(sizeof(T) * OWN)));
+  Lanes part[SLICES];
+  T sum() {
+    const Lanes all = SET::total<SLICES>(part);
+    return Total<T, OWN>::of((const T*)&all);
+  }
+};
+
+// Adds this block's share of the ensemble's mean to mean[row], and clears what lanes without a learner predict, which may
+// be NaN where an input is infinite.
+template <class T, int LANES>
+void add_to_mean(Block<T>& block, long rows, T* mean) {
+  typedef Row<T, LANES> Numbers;
+  const Numbers weights = *(const Numbers*)block.weights, present = *(const Numbers*)block.present;
   for (long i = 0; i < rows; i++) {
-    const Lanes share = weights * *(const Lanes*)(outputs + i * LANES);
-    mean[i] += Total<T, LANES>::of((const T*)&share);
+    Numbers share, &f = ((Numbers*)block.outputs)[i];
+    for (int s = 0; s < Numbers::SLICES; s++) {
+      f.part[s] = present.part[s] > 0 ? f.part[s] : typename Numbers::Lanes{};
+      share.part[s] = weights.part[s] * f.part[s];
+    }
+    mean[i] += share.sum();
   }
 }
 
 // This block's share of the sum over the rows of the learners' squared distances from `target`: ERR-bar where that is y,
 // DIV where it is the ensemble's mean (Def. 4.1, Eq. 1).
 template <class T, int LANES>
-void add_to_sum(const Block<T>& block, const T* outputs, const T* target, long rows, double* sum) {
-  typedef T Lanes __attribute__((vector_size(sizeof(T) * LANES)));
-  const Lanes weights = *(const Lanes*)block.weights;
-  Lanes total = Lanes{};
-  for (long i = 0; i < rows; i++) {
-    const Lanes distance = *(const Lanes*)(outputs + i * LANES) - target[i];
-    total += weights * (distance * distance);
-  }
-  *sum += Total<T, LANES>::of((const T*)&total);
+void add_to_sum(const Block<T>& block, const T* target, long rows, double* sum) {
+  typedef Row<T, LANES> Numbers;
+  const Numbers weights = *(const Numbers*)block.weights, present = *(const Numbers*)block.present;
+  Numbers sums = {};
+  for (long i = 0; i < rows; i++)
+    for (int s = 0; s < Numbers::SLICES; s++) {
+      const auto distance = ((const Numbers*)block.outputs)[i].part[s] - target[i];
+      sums.part[s] += distance * distance;
+    }
+  for (int s = 0; s < Numbers::SLICES; s++)
+    sums.part[s] = present.part[s] > 0 ? weights.part[s] * sums.part[s] : typename Numbers::Lanes{};
+  *sum += sums.sum();
 }
 
-// The derivative of the objective by each learner's output, into block.deltas.
+// The derivative of the objective by each learner's output, into block.slopes.
 template <class T, int LANES>
-void start_backward(Block<T>& block, const T* outputs, const T* y, const T* mean, long rows, T beta) {
-  typedef T Lanes __attribute__((vector_size(sizeof(T) * LANES)));
-  const Lanes weights = *(const Lanes*)block.weights * ((T)2 / (T)rows);
-  const T alone = (T)1 - beta;
+void start_backward(Block<T>& block, const T* y, const T* mean, long rows, T beta) {
+  typedef Row<T, LANES> Numbers;
+  const Numbers weights = *(const Numbers*)block.weights;
+  const T alone = (T)1 - beta, share = (T)2 / (T)rows;
   for (long i = 0; i < rows; i++) {
-    const Lanes f = *(const Lanes*)(outputs + i * LANES);
-    *(Lanes*)(block.deltas + i * LANES) = weights * (alone * (f - y[i]) + beta * (mean[i] - y[i]));
+    const T joint = beta * (mean[i] - y[i]);
+    for (int s = 0; s < Numbers::SLICES; s++) {
+      const auto f = ((const Numbers*)block.outputs)[i].part[s];
+      ((Numbers*)block.slopes)[i].part[s] = weights.part[s] * share * (alone * (f - y[i]) + joint);
+    }
   }
-  for (long i = rows; i < block.groups(rows) * block.group; i++) *(Lanes*)(block.deltas + i * LANES) = Lanes{};
+  for (long i = rows; i < block.padded(rows); i++) ((Numbers*)block.slopes)[i] = Numbers{};
 }
 
 template <class T>
 struct Ensemble {
   Shape shape;
-  const Network<T>* network;
-  int blocks;
-  Block<T>* block;
-  long capacity;  // rows of a batch that there is room for, in whole vectors
-  T *x, *mean;    // [capacity][features]; the ensemble's prediction of each row
+  int blocks = 0;
+  Block<T>* block = nullptr;
+  long capacity;                    // rows of a batch that there is room for, in whole vectors
+  T *x = nullptr, *mean = nullptr;  // [capacity][features]; the ensemble's prediction of each row
 
-  Ensemble(const Network<T>& net, long rows) : network(&net), capacity((rows + WIDTH - 1) / WIDTH * WIDTH) {
+  // Where memory runs out in the other constructor, this one has already made an object, which is then destroyed.
+  explicit Ensemble(long rows) : capacity((rows + VIRTUAL - 1) / VIRTUAL * VIRTUAL) {}
+
+  Ensemble(const Network<T>& net, long rows) : Ensemble(rows) {
     shape = Shape{net.features, net.hidden_units, net.layers};
-    block = (Block<T>*)calloc(net.learners, sizeof(Block<T>));
-    if (!block) abort();
-    blocks = 0;
     x = allocate<T>(capacity * net.features);
     mean = allocate<T>(capacity);
-    for (int first = 0; first < net.learners;) {
-      const int left = net.learners - first;
+    block = allocate<Block<T>>(net.learners);
+    const long parameters = shape.parameters(), layer = capacity * shape.hidden_units * WIDTH;
+    for (long first = 0; first < net.learners;) {
+      const long left = net.learners - first;
       Block<T>& b = block[blocks++];
       // a quarter of the lanes may stay empty; where it would be more, the rest goes to a block of its own (5 = 4 + 1)
-      for (b.lanes = 1; b.lanes < WIDTH && 2 * b.lanes - b.lanes / 2 <= left;) b.lanes *= 2;
-      b.group = WIDTH / b.lanes;
+      for (b.lanes = 1; b.lanes < VIRTUAL && 2 * b.lanes - b.lanes / 2 <= left;) b.lanes *= 2;
+      b.own = b.lanes < WIDTH ? b.lanes : WIDTH;
+      const long slices = b.lanes / b.own, group = WIDTH / b.own;
+      b.rows_at_once = VIRTUAL / b.lanes;
       b.first = first;
       b.used = left < b.lanes ? left : b.lanes;
-      const long layer = capacity * shape.hidden_units * WIDTH;
-      b.count = (shape.parameters() * b.lanes + 2 * WIDTH - 1) / (2 * WIDTH) * (2 * WIDTH);
+      b.slice = parameters * b.own;
+      b.count = (b.slice * slices + VIRTUAL - 1) / VIRTUAL * VIRTUAL;
       b.parameters = allocate<T>(b.count);
-      b.gradient = allocate<T>((shape.parameters() + 2 * b.group) * WIDTH);
       b.mean = allocate<T>(b.count);
       b.square = allocate<T>(b.count);
-      b.activations = allocate<T>(shape.layers * layer + capacity * WIDTH);
-      b.deltas = allocate<T>(2 * layer);
+      b.gradient = allocate<T>(2 * b.count * group);
       b.weights = allocate<T>(b.lanes);
-      b.input = b.group > 1 ? allocate<T>(capacity * shape.features * WIDTH) : nullptr;
-      for (int lane = 0; lane < b.used; lane++) b.weights[lane] = net.weights[first + lane];
+      b.present = allocate<T>(b.lanes);
+      b.outputs = allocate<T>(capacity * b.lanes);
+      b.slopes = allocate<T>(capacity * b.lanes);
+      b.input = group > 1 ? allocate<T>(capacity / group * shape.features * WIDTH) : nullptr;
+      b.activations = allocate<T>(slices * shape.layers * (layer / group));
+      b.deltas = allocate<T>(2 * (layer / group));
+      for (int lane = 0; lane < b.used; lane++) b.weights[lane] = net.weights[first + lane], b.present[lane] = 1;
       first += b.used;
     }
   }
   ~Ensemble() {
     for (int i = 0; i < blocks; i++) {
-      T* arrays[] = {block[i].parameters,  block[i].gradient, block[i].mean,   block[i].square,
-                     block[i].activations, block[i].deltas,   block[i].weights, block[i].input};
+      Block<T>& b = block[i];
+      T* arrays[] = {b.parameters, b.gradient, b.mean,  b.square,      b.weights, b.present,
+                     b.outputs,    b.slopes,   b.input, b.activations, b.deltas};
       for (T* array : arrays) free(array);
     }
     free(x);
@@ -163,7 +193,7 @@ struct Ensemble {
     for (int i = 0; i < blocks; i++)
       for (int lane = 0; lane < block[i].used; lane++)
         for (long p = 0; p < count; p++)
-          block[i].parameters[p * block[i].lanes + lane] = parameters[(block[i].first + lane) * count + p];
+          block[i].parameters[block[i].index(p, lane)] = parameters[(block[i].first + lane) * count + p];
   }
   void store(T* parameters, bool gradients = false) const {
     const long count = shape.parameters();
@@ -171,18 +201,19 @@ struct Ensemble {
       const T* source = gradients ? block[i].gradient : block[i].parameters;
       for (int lane = 0; lane < block[i].used; lane++)
         for (long p = 0; p < count; p++)
-          parameters[(block[i].first + lane) * count + p] = source[p * block[i].lanes + lane];
+          parameters[(block[i].first + lane) * count + p] = one_nan(source[block[i].index(p, lane)]);
     }
   }
 
-  T* outputs(const Block<T>& b) const { return b.activations + shape.layers * capacity * shape.hidden_units * WIDTH; }
-
-  // Predicts the first rows of x, which its owner has filled in.
+  // Predicts the first rows of x, which its owner has filled in. The last row is repeated to the end of the vector: the
+  // rows beyond the batch have slope 0, and add nothing where they are finite whenever the batch is.
   void predict(long rows) {
+    for (long i = rows; i % VIRTUAL; i++)
+      memcpy(x + i * shape.features, x + (rows - 1) * shape.features, sizeof(T) * shape.features);
     memset(mean, 0, sizeof(T) * rows);
     for (int j = 0; j < blocks; j++) {
       BY_LANES(block[j], forward, shape, block[j], x, rows, capacity);
-      BY_LANES(block[j], add_to_mean, block[j], outputs(block[j]), rows, mean);
+      BY_LANES(block[j], add_to_mean, block[j], rows, mean);
     }
   }
 
@@ -194,60 +225,66 @@ struct Ensemble {
   // Derivatives of (1 - beta) ERR-bar + beta ERR (Eq. 2) by all parameters, after predict(rows).
   void differentiate(const T* y, long rows, T beta) {
     for (int j = 0; j < blocks; j++) {
-      BY_LANES(block[j], start_backward, block[j], outputs(block[j]), y, mean, rows, beta);
+      BY_LANES(block[j], start_backward, block[j], y, mean, rows, beta);
       BY_LANES(block[j], backward, shape, block[j], x, rows, capacity);
     }
   }
 
   // Adds the ERR, ERR-bar and, where it is asked for, DIV of rows that were just predicted, each from its own formula.
   void measure(const T* y, long rows, double* err, double* err_bar, double* div = nullptr) const {
-    for (long i = 0; i < rows; i++) *err += (double)(mean[i] - y[i]) * (mean[i] - y[i]);
+    for (long i = 0; i < rows; i++) {
+      const double distance = mean[i] - y[i];
+      *err += distance * distance;
+    }
     for (int j = 0; j < blocks; j++) {
-      BY_LANES(block[j], add_to_sum, block[j], outputs(block[j]), y, rows, err_bar);
-      if (div) BY_LANES(block[j], add_to_sum, block[j], outputs(block[j]), mean, rows, div);
+      BY_LANES(block[j], add_to_sum, block[j], y, rows, err_bar);
+      if (div) BY_LANES(block[j], add_to_sum, block[j], mean, rows, div);
     }
   }
 };
 
 template <class T>
-void train_(const Training<T>& task) {
+int train_(const Training<T>& task) {
   const Network<T>& net = task.network;
   const long features = net.features;
   Ensemble<T> ensemble(net, task.batch_size);
   ensemble.load(task.initial);
   ensemble.store(task.best);
-  T* y = allocate<T>(task.batch_size);
   double best = INFINITY;
-  long step = 0;
-  int waited = 0, epoch = 0;
+  double power1 = 1, power2 = 1;  // 0.9 and 0.999 to the power of the step; the last bit of `pow` is free
+  long waited = 0, epoch = 0;
+  Array<T> y(task.batch_size);
   task.outcome[0] = task.outcome[1] = task.outcome[2] = 0;
   while (epoch < task.max_epochs && waited < task.patience && !task.outcome[2]) {
-    const int32_t* order = task.permutations + (long)epoch * task.rows;
-    double* record = task.history + (long)epoch * HISTORY_WIDTH;
+    const int32_t* order = task.permutations + epoch * task.rows;
+    double* record = task.history + epoch * HISTORY_WIDTH;
     for (int c = 0; c < HISTORY_WIDTH; c++) record[c] = 0;
     for (long start = 0; start < task.rows; start += task.batch_size) {
       const long rows = task.rows - start < task.batch_size ? task.rows - start : task.batch_size;
       for (long i = 0; i < rows; i++) {
-        memcpy(ensemble.x + i * features, task.x + order[start + i] * features, sizeof(T) * features);
-        y[i] = task.y[order[start + i]];
+        const long row = order[start + i];
+        if (row < 0 || row >= task.rows) return NO_SUCH_ROW;
+        memcpy(ensemble.x + i * features, task.x + row * features, sizeof(T) * features);
+        y[i] = task.y[row];
       }
       ensemble.predict(rows);
       ensemble.measure(y, rows, &record[0], &record[1]);
       ensemble.differentiate(y, rows, task.beta);
-      step++;
+      power1 *= 0.9;
+      power2 *= 0.999;
       for (int j = 0; j < ensemble.blocks; j++)
-        adam<T>(ensemble.block[j], (T)task.learning_rate, (T)task.weight_decay, step);
+        adam<T>(ensemble.block[j], (T)task.learning_rate, (T)task.weight_decay, power1, power2);
     }
     for (long start = 0; start < task.validation_rows; start += task.batch_size) {
       const long left = task.validation_rows - start, rows = left < task.batch_size ? left : task.batch_size;
       ensemble.predict(task.validation_x + start * features, rows);
       ensemble.measure(task.validation_y + start, rows, &record[2], &record[3], &record[4]);
     }
-    record[0] /= task.rows;
-    record[1] /= task.rows;
-    for (int c = 2; c < HISTORY_WIDTH; c++) record[c] /= task.validation_rows;
+    // in single precision, as the PyTorch engine sums: what overflows there counts as diverged here
+    const bool finite = isfinite(record[1]) && isfinite((T)record[3]);
+    for (int c = 0; c < HISTORY_WIDTH; c++) record[c] = one_nan(record[c] / (c < 2 ? task.rows : task.validation_rows));
     epoch++;
-    if (!isfinite(record[1]) || !isfinite(record[3])) {
+    if (!finite) {
       task.outcome[2] = epoch;
     } else if (record[2] < best) {
       best = record[2];
@@ -260,7 +297,7 @@ void train_(const Training<T>& task) {
   }
   task.outcome[0] = epoch;
   ensemble.store(task.last);
-  free(y);
+  return DONE;
 }
 
 template <class T>
@@ -274,7 +311,7 @@ void gradient_(const Network<T>& net, const T* parameters, const T* x, const T* 
 
 }  // namespace
 
-void train(const Training<float>& task) { train_<float>(task); }
+int train(const Training<float>& task) { return train_<float>(task); }
 
 void predict(const Network<float>& net, const float* parameters, const float* x, long rows, float* f) {
   const long batch = 64;
@@ -287,7 +324,7 @@ void predict(const Network<float>& net, const float* parameters, const float* x,
       const Block<float>& b = ensemble.block[j];
       for (long i = 0; i < count; i++)
         for (int lane = 0; lane < b.used; lane++)
-          f[(start + i) * net.learners + b.first + lane] = ensemble.outputs(b)[i * b.lanes + lane];
+          f[(start + i) * net.learners + b.first + lane] = one_nan(b.outputs[i * b.lanes + lane]);
     }
   }
 }

@@ -1,7 +1,15 @@
 // The one product behind forward and backward passes, included by kernel.h inside its namespace.
 #pragma once
 
-enum Finish { PLAIN, RELU, MASK };
+// What becomes of a sum before it is stored: nothing, added to what is there, the ReLU, or the mask of its derivative.
+enum Finish { PLAIN, ADD, RELU, MASK };
+
+// The sum of some vectors, halves first.
+template <int COUNT, class Lanes>
+inline __attribute__((always_inline)) Lanes total(const Lanes* parts) {
+  if constexpr (COUNT == 4) return (parts[0] + parts[2]) + (parts[1] + parts[3]);
+  return COUNT == 2 ? parts[0] + parts[1] : parts[0];
+}
 
 // LANES numbers, over and over until they fill a vector: a broadcasting load.
 template <class T, int LANES>
@@ -48,8 +56,8 @@ struct Operands {
 };
 
 // c[m][n] = bias[n] + sum over k of a[m][k] * b[k][n], each element of c WIDTH lanes, for one tile of ROWS x COLUMNS.
-// The elements of a hold A numbers (1: the same for all lanes), those of b and of a bias B. MASK: zero where the
-// activation is not positive.
+// The elements of a hold A numbers (1: the same for all lanes), those of b and of a bias B. Each sum runs over k in order,
+// so tiles of any size give the same bits. NaN passes the ReLU, and the mask is a factor, as in the PyTorch engine.
 template <class T, int A, int B, Finish FINISH, int ROWS, int COLUMNS>
 inline __attribute__((always_inline)) void tile(long depth, const Operands<T>& o) {
   typedef T Lanes __attribute__((vector_size(sizeof(T) * WIDTH)));
@@ -71,11 +79,11 @@ inline __attribute__((always_inline)) void tile(long depth, const Operands<T>& o
 #pragma GCC unroll 8
     for (int m = 0; m < ROWS; m++) {
       Lanes left = repeated<T, A>(a + m * o.a_row);
-#ifdef __AVX2__
-      if constexpr (sizeof(T) == 4) asm("" : "+v"(left));  // a register: GCC would load it again for each column
+#if defined(__AVX2__) && !defined(__clang__)
+      if constexpr (sizeof(Lanes) == REGISTER) asm("" : "+v"(left));  // a register: GCC would load it again for each column
 #endif
 #pragma GCC unroll 8
-      for (int n = 0; n < COLUMNS; n++) sum[m][n] += left * right[n];
+      for (int n = 0; n < COLUMNS; n++) sum[m][n] = fused<T>(left, right[n], sum[m][n]);
     }
   }
 #pragma GCC unroll 8
@@ -83,9 +91,12 @@ inline __attribute__((always_inline)) void tile(long depth, const Operands<T>& o
 #pragma GCC unroll 8
     for (int n = 0; n < COLUMNS; n++) {
       Lanes value = sum[m][n];
-      if (FINISH == RELU) value = value > 0 ? value : Lanes{};
-      if (FINISH == MASK) value = *(const Lanes*)(o.extra + m * o.extra_row + n * WIDTH) > 0 ? value : Lanes{};
-      *(Lanes*)(o.c + m * o.c_row + n * WIDTH) = value;
+      Lanes& to = *(Lanes*)(o.c + m * o.c_row + n * WIDTH);
+      if (FINISH == ADD) value += to;
+      if (FINISH == RELU) value = value < 0 ? Lanes{} : value;
+      if (FINISH == MASK)
+        value *= *(const Lanes*)(o.extra + m * o.extra_row + n * WIDTH) > 0 ? Lanes{} + (T)1 : Lanes{};
+      to = value;
     }
 }
 
