@@ -19,7 +19,7 @@ from .inputs import Array, Inputs, Loss, prepare
 # A sign is present where its whole interval lies beyond its limit; docs/diagnosis.md has the calibration.
 BIAS_OF_OUTPUTS, BIAS_OF_PROBABILITIES = 0.027, 0.0097  # of the ensemble's error
 DIVERSITY = 2.0  # times the reference's
-CHANCE = 0.15  # of the ensemble's correlation with the targets
+CHANCE = 0.15  # of the ensemble's covariance with the targets
 MINIMUM_ROWS = 30  # of which a bootstrap can say something
 
 
@@ -192,7 +192,6 @@ def _columns(given: Inputs, loss: Loss, averaging: str) -> dict[str, Tensor]:
             "spread": (outputs - mean).square().sum(2),
             "error": (both - y.unsqueeze(1)).square().sum(2),
             "output": both,
-            "output_squared": both.square().sum(2),
             "product": (both * y.unsqueeze(1)).sum(2),
             "y": y,
             "y_squared": y.square().sum(1),
@@ -248,17 +247,16 @@ def _summary(means: dict[str, Tensor], share: Tensor, rows: int, resampled: bool
     spread = (means["spread"] * share).sum(1, keepdim=True)
     error_of_mean = (learners * share).sum(1, keepdim=True) - spread
     pairs = (error_of_mean - (learners * share.square()).sum(1, keepdim=True)) / (1 - share.square().sum())
-    # Correlation of outputs and targets, over all outputs together.
+    # Covariance of outputs and targets, over all outputs together: 0 for a constant as for noise.
     covariance = means["product"] - (means["output"] * means["y"].unsqueeze(1)).sum(2)
-    variance = means["output_squared"] - means["output"].square().sum(2)
-    variance_y = means["y_squared"] - means["y"].square().sum(1)
-    correlation = covariance / (variance * variance_y.unsqueeze(1)).clamp_min(1e-30).sqrt()
+    variance_y = (means["y_squared"] - means["y"].square().sum(1)).clamp_min(1e-30).unsqueeze(1)
+    slope = covariance / variance_y
     scale = ensemble.clamp_min(1e-30)
     return found | {
         "bias": bias / scale,
         "pairwise": pairs / scale,
-        "ensemble_knowledge": correlation[:, -1:],
-        "knowledge": correlation[:, :-1] / correlation[:, -1:].clamp_min(0.01),
+        "ensemble_knowledge": slope[:, -1:],
+        "knowledge": slope[:, :-1] / slope[:, -1:].clamp_min(0.01),
     }
 
 
@@ -286,7 +284,7 @@ def _signs(found: dict[str, list[Estimate]], limit: float) -> list[Sign]:
             0.0,
             below=True,
         ),
-        Sign("chance", "of the ensemble's correlation with the targets", least, CHANCE, below=True),
+        Sign("chance", "of the ensemble's covariance with the targets", least, CHANCE, below=True),
     ]
 
 
