@@ -18,11 +18,12 @@ endif
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 NATIVE := $(shell find src/learner_collusion/native -name "*.cpp" -o -name "*.h" -o -name flags.toml)
 
-.PHONY: help setup demo verify verify-demo test lint reproduce report gallery bench clean
+.PHONY: help setup demo verify verify-demo test test-compilers lint reproduce report gallery bench clean
 
 help:
 	@echo "make demo       the tabular experiments on a table that comes with scikit-learn: figures and verdicts in minutes"
 	@echo "make test       lint and all tests"
+	@echo "make test-compilers  the native library from other compilers, on an emulated arm64, under sanitizers (minutes)"
 	@echo "make reproduce  the tabular experiments and the theory at the paper's settings (needs the network or a mirror)"
 	@echo "make verify     make all of it again in runs/verify, and compare each number with the published one"
 	@echo "make verify-demo  the same with make demo, which needs no network"
@@ -67,6 +68,9 @@ report: setup
 
 test: setup lint
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-compilers: setup
+	@$(BIN)/pytest -n 2 -m heavy tests/native
 
 lint: setup
 	@$(BIN)/ruff check --quiet .

@@ -219,9 +219,9 @@ def test_inputs_are_those_of_the_core():
     probabilities = torch.from_numpy(scores).softmax(2).numpy()
     plain = diagnose(scores, labels, "cross_entropy", "probability")
     said = diagnose(probabilities, labels, "cross_entropy", "probability", inputs="probabilities")
-    assert said.err.value == pytest.approx(plain.err.value, rel=1e-12) and said.signs[0].estimate.value == pytest.approx(
-        plain.signs[0].estimate.value, rel=1e-9
-    )
+    assert said.err.value == pytest.approx(plain.err.value, rel=1e-12) and said.signs[
+        0
+    ].estimate.value == pytest.approx(plain.signs[0].estimate.value, rel=1e-9)
     with pytest.raises(ValueError, match="probabilities"):
         diagnose(probabilities, labels, "cross_entropy", "probability")
     ignored = labels.copy()

@@ -223,6 +223,10 @@ def test_later_batches_are_not_read(reading, monkeypatch):
             module(g, t, torch.full((6, 4), 0.25))
 
 
+def absolute_error(outputs, targets):
+    return (outputs - targets).abs().sum(1)
+
+
 COMPILED = [
     *CASES,
     ("brier", "score"),
@@ -230,12 +234,12 @@ COMPILED = [
     ("zero_one", "probability"),
     ("logistic", "output"),
     ("exponential", "output"),
-    (lambda outputs, targets: (outputs - targets).abs().sum(1), "output"),
+    (absolute_error, "output"),
 ]
 
 
 @pytest.mark.parametrize("weights", [None, "module", "call"])
-@pytest.mark.parametrize("case", COMPILED, ids=str)
+@pytest.mark.parametrize("case", COMPILED, ids=lambda case: f"{getattr(case[0], '__name__', case[0])}-{case[1]}")
 def test_it_compiles_without_a_graph_break(case, weights):
     torch.compiler.reset()
     loss = case[0]

@@ -158,7 +158,7 @@ WAYS = [
 ]
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize(("compiler", "kernel", "isa", "level", "emulator", "package"), WAYS)
 def test_other_compilers_and_machines_give_the_same_bytes(compiler, kernel, isa, level, emulator, package, tmp_path):
     if not shutil.which(compiler) or (emulator and not shutil.which(emulator)):
@@ -189,7 +189,7 @@ def test_other_compilers_and_machines_give_the_same_bytes(compiler, kernel, isa,
     assert (tmp_path / "results").read_bytes() == b"".join(expected)
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.skipif(not X86 or not shutil.which("g++"), reason="needs g++ on x86-64")
 @pytest.mark.parametrize("kernel", ["avx2", "avx512"])
 def test_no_instruction_approximates(kernel, tmp_path):

@@ -14,7 +14,7 @@ from conftest import ROOT
 FLAGS = ["-std=c++17", "-O0", "-g", "-fPIC", "-Wno-psabi", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the flags are those of x86-64")
 def test_sanitizers_are_silent(tmp_path):
