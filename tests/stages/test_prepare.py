@@ -116,6 +116,6 @@ def test_each_family_loads_what_it_uses_and_no_more(folder):
     assert not loaded("") & {"numpy", "pandas", "torch", "pyarrow"}
     assert data_modules(f"prepare.prepare_table('t', {table}, 't.csv', 't.parquet')") == {"tabular"}
     assert data_modules("from learner_collusion.data import splits") == {"splits"}  # without the reader of raw tables
-    fetched = f"fetch.fetch_images('digits', { {'source': 'digits'} | network}, 'd.tar')"
+    fetched = f"fetch.fetch_images('digits', { {'source': 'digits'} | network }, 'd.tar')"
     assert data_modules(fetched) == {"images", "image_arrays", "sources", "digits"}
     assert data_modules(f"prepare.prepare_images('digits', {given}, 'd.tar', 'd.npz')") == data_modules(fetched)

@@ -91,7 +91,9 @@ def prepare(raw: str | Path, output: str | Path, name: str, table: Table) -> Non
 def describe(path: str | Path) -> str:
     """One line about a prepared table."""
     metadata = parquet.read_metadata(path)
-    return json.dumps({k: metadata[k] for k in ("dataset", "target", "rows", "rows_with_missing_values", "content_sha256")})
+    return json.dumps(
+        {k: metadata[k] for k in ("dataset", "target", "rows", "rows_with_missing_values", "content_sha256")}
+    )
 
 
 def content(frame: pd.DataFrame, categorical: tuple[str, ...]) -> str:
