@@ -1,5 +1,6 @@
 """What several tests share: the mirror and SLURM where they are at hand, and a small prepared table."""
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -73,6 +74,11 @@ def settings(config) -> dict:
 def converted(kind: type, mapping: dict):
     """A stage's settings as its dataclass; keys of other stages are left out."""
     return msgspec.convert(mapping, kind)
+
+
+def own_part(kind: type, mapping: dict) -> dict:
+    """The keys of a stage's settings, as its settings file has them."""
+    return {field.name: mapping[field.name] for field in dataclasses.fields(kind)}
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The package installs without a C++ compiler, says so in one sentence, and trains with PyTorch."""
 
-import dataclasses
 import os
 import shutil
 import subprocess
@@ -9,7 +8,7 @@ import sys
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, own_part
 
 from learner_collusion.records import parquet
 from learner_collusion.records.tabular import BEST
@@ -33,8 +32,7 @@ def test_installing_without_a_compiler(diabetes, settings, tmp_path):
 
     best = {"run": 0, "trial": 0, "err": 0.5, "err_bar": 0.6, "best_epoch": 4, **POINT}
     parquet.write(tmp_path / "best.parquet", pd.DataFrame([best]), BEST)
-    names = {field.name for field in dataclasses.fields(train_tabular.Settings)}
-    (tmp_path / "settings.yaml").write_text(yaml.safe_dump({k: v for k, v in settings.items() if k in names}))
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(own_part(train_tabular.Settings, settings)))
     arguments = ["--dataset", "diabetes", "--table", str(diabetes), "--settings", str(tmp_path / "settings.yaml")]
     for name in ("best", "history", "predictions"):
         arguments += [f"--{name}", str(tmp_path / f"{name}.parquet")]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import converted
+from conftest import converted, own_part
 
 from learner_collusion import native
 from learner_collusion.errors import UserError
@@ -115,7 +115,7 @@ def test_killed_halfway_and_run_again(diabetes, settings, tmp_path):
     folder = tmp_path / "killed"
     folder.mkdir()
     write_best(folder / "best.parquet", (POINT,))
-    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(settings | {"runs": 1}))
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(own_part(stage.Settings, settings | {"runs": 1})))
     command = [
         sys.executable,
         "-m",

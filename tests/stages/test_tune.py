@@ -8,7 +8,7 @@ import time
 
 import pytest
 import yaml
-from conftest import converted
+from conftest import converted, own_part
 
 from learner_collusion.errors import UserError
 from learner_collusion.records import parquet
@@ -85,7 +85,7 @@ def test_killed_and_resumed(diabetes, settings, tmp_path, threads):
     settings["training"] = settings["training"] | {"max_epochs": 150, "patience": 150}  # slow enough to be caught
     tune(diabetes, settings, tmp_path / "whole", runs=2)
     folder = tmp_path / "killed"
-    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(settings | {"runs": 2}))
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(own_part(stage.Settings, settings | {"runs": 2})))
     command = [sys.executable, "-m", "learner_collusion", "tune", "--dataset", "diabetes", "--table", str(diabetes)]
     command += ["--settings", str(tmp_path / "settings.yaml"), "--processes", threads]
     command += ["--trials", str(folder / NAMES[0]), "--best", str(folder / NAMES[1])]

@@ -25,7 +25,9 @@ from learner_collusion.publishing.registry import TABLES
 
 # Jobs use the interpreter that runs Snakemake (unless a conda environment comes before it) and the code of this clone. A
 # model of the user's is found in the folder where Snakemake was started, whatever --directory says.
-STARTED_IN = getattr(workflow, "rundir", workflow.basedir)  # Snakemake 9.6 does not tell
+STARTED_IN = getattr(
+    workflow, "rundir", workflow.basedir
+)  # Snakemake 9.6 does not tell
 if STARTED_IN not in sys.path:
     sys.path.append(STARTED_IN)
 os.environ.update(
