@@ -230,7 +230,7 @@ def test_inputs_are_those_of_the_core():
     assert fewer == diagnose(scores[50:], labels[50:], "cross_entropy", "probability") and fewer.rows == 150
     broken = scores.copy()
     broken[7, 2, 1] = np.nan
-    with pytest.raises(ValueError, match="row 7.*learner 2"):
+    with pytest.raises(ValueError, match=r"row 7.*learner 2"):
         diagnose(broken, labels, "cross_entropy", "probability")
     column = random.normal(size=(200, 4))
     assert diagnose(column, labels.astype(float)[:, None]) == diagnose(column, labels.astype(float))

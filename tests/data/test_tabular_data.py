@@ -15,7 +15,7 @@ from learner_collusion.records import parquet
 from learner_collusion.seeds import generator
 
 SPLIT = {"test": 0.2, "validation": 0.2}
-SHAPES = {"bioconcentration": (779, 9), "weather": (7588, 21), "facebook": (495, 23), "abalone": (4177, 10)}
+SHAPES = {"bioconcentration": (779, 9), "weather": (7588, 46), "facebook": (495, 23), "abalone": (4177, 10)}
 MISSING_ROWS = {"bioconcentration": 0, "weather": 164, "facebook": 5, "abalone": 0}
 
 

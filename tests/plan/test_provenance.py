@@ -94,11 +94,11 @@ def test_an_addition_makes_nothing_stale(package, file, text):
 @pytest.mark.parametrize(
     ("file", "old", "new", "stale"),
     [
-        ("native/engine/kernel.h", "(T)0.999 * square[p + i]", "(T)0.99 * square[p + i]", SWEEP),
+        ("native/engine/kernel.h", "(T)0.999 * square[p]", "(T)0.99 * square[p]", SWEEP),
         (
             "native/convolution/kernel.h",
-            "best = best > 0 ? best : Lanes{};",
-            "best = best > 1 ? best : Lanes{};",
+            "best = best <= 0 ? Lanes{} : best;",
+            "best = best <= 1 ? Lanes{} : best;",
             CELLS,
         ),
         ("models/mlp.py", "1 / np.sqrt(inputs)", "2 / np.sqrt(inputs)", SWEEP),

@@ -100,9 +100,9 @@ CELLS = {"train_images", "aggregate", *RESULTS}
          '\nCLAIMS += (Claim("C99", "theory", "Mine", "Nowhere", "lemma_d2", below=1),)\n',
          {"claims_part", "claims", "settings"}),
         # a line of a kernel concerns its family alone
-        ("src/learner_collusion/native/engine/kernel.h", "(T)0.999 * square[p + i]", "(T)0.99 * square[p + i]", TUNED),
-        ("src/learner_collusion/native/convolution/kernel.h", "best = best > 0 ? best : Lanes{};",
-         "best = best > 1 ? best : Lanes{};", CELLS),
+        ("src/learner_collusion/native/engine/kernel.h", "(T)0.999 * square[p]", "(T)0.99 * square[p]", TUNED),
+        ("src/learner_collusion/native/convolution/kernel.h", "best = best <= 0 ? Lanes{} : best;",
+         "best = best <= 1 ? Lanes{} : best;", CELLS),
         # a line of a stage concerns that stage and what follows
         ("src/learner_collusion/stages/tune.py", "DIVERGED = 10.0", "DIVERGED = 20.0", TUNED),
         ("src/learner_collusion/stages/train_tabular.py", "lines = []", "lines = list()", TUNED - {"tune_dataset"}),

@@ -214,8 +214,8 @@ def _best_rows(table: pd.DataFrame, metric: str, by: str, cell: dict, learners: 
     scale = 100 if metric == "accuracy" else 1
     rows = _rows(scale * at_best(table, metric, by, **cell), metric, cell)
     for number in range(cell["learners"] if learners else 0):
-        one = table[(table["learner"] == number) | (table["metric"] == "best")]
-        rows[f"learner_{number}"] = scale * at_best(one, metric, by, of_learners=True, **cell).mean().to_numpy()
+        alone = table[(table["learner"] == number) | (table["metric"] == "best")].assign(learner=-1)
+        rows[f"learner_{number}"] = scale * at_best(alone, metric, by, **cell).mean().to_numpy()
     return rows
 
 
