@@ -12,7 +12,12 @@ STAGES = (
     "fetch", "prepare", "tune", "train_tabular", "evaluate", "train_images", "aggregate", "figure", "table", "claims",
 )  # fmt: skip
 # Commands for people: module below the package.
-COMMANDS = {"run": "publishing.live", "verify": "publishing.verify", "gallery": "publishing.gallery"}
+COMMANDS = {
+    "run": "publishing.live",
+    "verify": "publishing.verify",
+    "gallery": "publishing.gallery",
+    "scorecard": "publishing.scorecard",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -20,6 +20,8 @@ from .registry import TABLES
 # What of results/ a gallery keeps, and what of it must exist.
 _KEPT = ("figures/*.png", "figures/*.csv", "tables/*.md", "records/*.parquet", "claims*", "claims/*", "config.yaml")
 _NEEDED = ("figures/*.png", "claims/*.md", "records/*.parquet", "config.yaml")
+TIMES = "times.csv"  # of a gallery
+_MEASURED = ("jobs", "wall_seconds", "processor_seconds")
 _START, _END = "<!-- galleries -->", "<!-- end of galleries -->"
 
 
@@ -54,6 +56,7 @@ def build(results: Path, gallery: Path, cores: int) -> None:
         target = gallery / (path.name if flat else path.relative_to(results))
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
+    _write_times(results, gallery)
     text = "".join([_head(gallery), _index(gallery), *_figures(results, gallery), _provenance(results, gallery, cores)])
     write_text(gallery / "README.md", text)
     _link_all(gallery)
@@ -127,18 +130,23 @@ def _provenance(results: Path, gallery: Path, cores: int) -> str:
         versions |= found
     text += "Versions: " + ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) + ".\n\n"
     text += f"Machine: {_processor()}, {cores} cores, {platform.system()}.\n\n"
-    rows, total = [], [0.0, 0.0]
+    with open(gallery / TIMES, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    rows.append({"stage": "all"} | {name: sum(float(row[name]) for row in rows) for name in _MEASURED})
+    names = ("jobs", "seconds of wall time, added up", "seconds of processor time")
+    return text + table(
+        {"stage": row["stage"]} | {name: f"{float(row[m]):.0f}" for name, m in zip(names, _MEASURED, strict=True)}
+        for row in rows
+    )
+
+
+def _write_times(results: Path, gallery: Path) -> None:
+    """Jobs and seconds of each stage, from Snakemake's benchmark files."""
+    lines = [",".join(["stage", *_MEASURED])]
     for stage in sorted(path for path in results.glob("benchmarks/*") if path.is_dir()):
         times = [_times(path) for path in sorted(stage.rglob("*.tsv"))]
-        wall, processor = (sum(job[i] for job in times) for i in (0, 1))
-        total = [total[0] + wall, total[1] + processor]
-        rows.append((stage.name, len(times), wall, processor))
-    names = ("stage", "jobs", "seconds of wall time, added up", "seconds of processor time")
-    rows.append(("all", sum(jobs for _, jobs, _, _ in rows), *total))
-    return text + table(
-        dict(zip(names, (stage, jobs, f"{wall:.0f}", f"{processor:.0f}"), strict=True))
-        for stage, jobs, wall, processor in rows
-    )
+        lines.append(f"{stage.name},{len(times)},{sum(t[0] for t in times):.1f},{sum(t[1] for t in times):.1f}")
+    write_text(gallery / TIMES, "\n".join(lines) + "\n")
 
 
 def _values(metadata, key: str) -> Iterator:

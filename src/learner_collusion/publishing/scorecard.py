@@ -1,0 +1,100 @@
+"""Write the scorecard of galleries: what the paper says, what the numbers say, verdict, fidelity, command and time.
+
+Example: learner-collusion scorecard docs/gallery docs/scorecard.md
+"""
+
+import csv
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from ..errors import UserError
+from ..files import write_text
+from . import claims
+from .gallery import TIMES
+from .markdown import table
+
+
+def add_arguments(parser) -> None:
+    """The options of the command."""
+    parser.add_argument(
+        "gallery", type=Path, help="the gallery at the paper's settings; those of presets lie in its folders"
+    )
+    parser.add_argument("output", type=Path, help="the Markdown file to write, such as docs/scorecard.md")
+
+
+def run(options) -> None:
+    """Write the scorecard."""
+    write_text(options.output, scorecard(options.gallery, options.output.parent))
+
+
+def scorecard(gallery: Path, beside: Path) -> str:
+    """The page, with links as from the folder `beside`. Errors: UserError where there is no gallery."""
+    found = [folder for folder in (gallery, *sorted(gallery.iterdir())) if (folder / "config.yaml").exists()]
+    parts = [(folder, part) for folder in found for part in _parts(folder)]
+    if not parts:
+        raise UserError(f"{gallery} holds no claims: write a gallery with `learner-collusion gallery` first.")
+    rows = [_summary(folder, part, beside) for folder, part in parts]
+    text = (
+        "# Scorecard\n\nWhat the regenerated numbers say of the paper's claims. Generated from the galleries' claims by "
+        f"`learner-collusion scorecard {gallery} {beside}/scorecard.md`; [statistics.md](statistics.md) says how a verdict is "
+        "made and how often it is right, [deviations.md](deviations.md) what the paper leaves open. *minutes*: wall time of all jobs, "
+        "added up.\n\n" + table(rows)
+    )
+    return text + "".join(f"\n## {_title(folder, part)}\n\n{_details(part)}" for folder, part in parts)
+
+
+def _parts(folder: Path) -> list[claims.Overview]:
+    found = [claims.overview(path)[0] for path in sorted(folder.glob("claims/*.parquet"))]
+    return sorted(found, key=lambda part: list(claims.PARTS).index(part.part))
+
+
+def _summary(folder: Path, part: claims.Overview, beside: Path) -> dict[str, str]:
+    page = os.path.relpath(folder / f"claims/{part.part}.md", beside)
+    counts = part.counts
+    known = ("holds", "does not hold", "undecided", "no verdict")
+    return {
+        "part": f"[{part.title}]({page})",
+        "settings": _settings(folder, part),
+        **{name: str(counts.get(name, 0)) for name in known},
+        "reported, left out": str(sum(count for name, count in counts.items() if name not in known)),
+        "command": f"`{_command(folder, part)}`",
+        "minutes": _minutes(folder),
+    }
+
+
+def _title(folder: Path, part: claims.Overview) -> str:
+    return f"{part.title}: {_settings(folder, part)}"
+
+
+def _settings(folder: Path, part: claims.Overview) -> str:
+    return f"`{folder.name}`, not the paper's" if part.note else "the paper's"
+
+
+def _command(folder: Path, part: claims.Overview) -> str:
+    if not part.note:
+        return "make reproduce"
+    return f"snakemake --cores all --configfile {folder}/config.yaml --directory runs/{folder.name}"
+
+
+def _minutes(folder: Path) -> str:
+    """Wall time of all jobs of the gallery, added up."""
+    with open(folder / TIMES, newline="", encoding="utf-8") as file:
+        return f"{sum(float(row['wall_seconds']) for row in csv.DictReader(file)) / 60:.0f}"
+
+
+def _details(part: claims.Overview) -> str:
+    note = "".join(f"**{line}**\n\n" for line in part.note.split("\n\n") if line)
+    shown = pd.DataFrame(
+        {
+            "the paper says": part.rows["id"] + ": " + part.rows["claim"],
+            "data": part.rows["data"],
+            "we find": part.rows["value"].where(
+                part.rows["interval"] == "-", part.rows["value"] + " (" + part.rows["interval"] + ")"
+            ),
+            "statistic": part.rows["statistic"],
+            "verdict": (part.rows["verdict"] + " " + part.rows["mark"]).str.strip(),
+        }
+    )
+    return f"{note}{part.intervals.strip()}\n\n{table(shown.to_dict('records'))}"
