@@ -50,7 +50,7 @@ def test_everything_is_copied_and_named(results, tmp_path):
     gallery.build(results, target, 2)
     names = {str(p.relative_to(target)) for p in target.rglob("*") if p.is_file()}
     assert names == {
-        "README.md", "claims/images.md", "claims/images.parquet", "config.yaml", "fig15_cnn.csv", "fig15_cnn.png",
+        "README.md", "times.csv", "claims/images.md", "claims/images.parquet", "config.yaml", "fig15_cnn.csv", "fig15_cnn.png",
         "images.parquet", "table3_cnn.md",
     }  # fmt: skip
     text = (target / "README.md").read_text()

@@ -85,45 +85,44 @@ TUNED = {"tune_dataset", "train_tabular", "evaluate", "aggregate", *RESULTS}
 CELLS = {"train_images", "aggregate", *RESULTS}
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new", "expected"),
-    [
-        # additions make nothing stale
-        ("src/learner_collusion/records/tabular.py", None, '\nEXTRA = pa.schema([("x", pa.int32())])\n', set()),
-        ("src/learner_collusion/models/cifar.py", None, "\n\ndef tiny(classes, width=1):\n    return nn.Flatten()\n", set()),
-        ("src/learner_collusion/models/registry.py", None, '\nMODELS["tiny"] = Model("cifar:tiny", "Tiny")\n', set()),
-        ("src/learner_collusion/data/registry.py", None, '\nIMAGE_SOURCES["mine"] = "mine"\n', set()),
-        # a figure is made, and a claim is judged with the others of its part; nothing else runs
-        ("src/learner_collusion/figures/registry.py", None, '\nFIGURES["fig19_mine"] = FIGURES["fig2_diversity"]\n',
-         {"figure", "settings"}),
-        ("src/learner_collusion/claims/catalogue/__init__.py", None,
-         '\nCLAIMS += (Claim("C99", "theory", "Mine", "Nowhere", "lemma_d2", below=1),)\n',
-         {"claims_part", "claims", "settings"}),
-        # a line of a kernel concerns its family alone
-        ("src/learner_collusion/native/engine/kernel.h", "(T)0.999 * square[p]", "(T)0.99 * square[p]", TUNED),
-        ("src/learner_collusion/native/convolution/kernel.h", "best = best <= 0 ? Lanes{} : best;",
-         "best = best <= 1 ? Lanes{} : best;", CELLS),
-        # a line of a stage concerns that stage and what follows
-        ("src/learner_collusion/stages/tune.py", "DIVERGED = 10.0", "DIVERGED = 20.0", TUNED),
-        ("src/learner_collusion/stages/train_tabular.py", "lines = []", "lines = list()", TUNED - {"tune_dataset"}),
-        ("src/learner_collusion/stages/evaluate.py", "1e-9 * max", "1e-8 * max",
-         {"evaluate", "aggregate", *RESULTS}),
-        ("src/learner_collusion/stages/fetch.py", "def fetch_table(", "def fetch_table(*_, ",
-         {"fetch", "prepare", *TUNED}),
-        ("src/learner_collusion/stages/prepare.py", "def prepare_images(", "def prepare_images(*_, ", {"prepare", *CELLS}),
-        ("src/learner_collusion/stages/table.py", "def run(options", "def run(options, *_", {"table"}),
-        ("src/learner_collusion/stages/figure.py", "def run(options", "def run(options, *_", {"figure"}),
-        ("src/learner_collusion/stages/claims.py", "def judge_images(", "def judge_images(*_, ", {"claims_part", "claims"}),
-        # comments and docstrings concern nothing
-        ("src/learner_collusion/stages/tune.py", '"""Tune the', '"""Now tune the', set()),
-    ],
-)  # fmt: skip
-def test_what_a_change_of_code_makes_again(made, tmp_path, file, old, new, expected):
+# Edits (file, old text or None to append, new text), and the rules that run after all of them together.
+CHANGES = {
+    "additions and comments make nothing stale": ([
+        ("records/tabular.py", None, '\nEXTRA = pa.schema([("x", pa.int32())])\n'),
+        ("models/cifar.py", None, "\n\ndef tiny(classes, width=1):\n    return nn.Flatten()\n"),
+        ("models/registry.py", None, '\nMODELS["tiny"] = Model("cifar:tiny", "Tiny")\n'),
+        ("data/registry.py", None, '\nIMAGE_SOURCES["mine"] = "mine"\n'),
+        ("stages/tune.py", '"""Tune the', '"""Now tune the'),
+    ], set()),
+    "a figure is made, and a claim is judged with the others of its part": ([
+        ("figures/registry.py", None, '\nFIGURES["fig19_mine"] = FIGURES["fig2_diversity"]\n'),
+        ("claims/catalogue/__init__.py", None,
+         '\nCLAIMS += (Claim("C99", "theory", "Mine", "Nowhere", "lemma_d2", below=1),)\n'),
+    ], {"figure", "claims_part", "claims", "settings"}),
+    "a line of the MLP kernel concerns the tabular half":
+        ([("native/engine/kernel.h", "(T)0.999 * square[p]", "(T)0.99 * square[p]")], TUNED),
+    "a line of the convolution concerns the image cells":
+        ([("native/convolution/kernel.h", "best = best <= 0 ?", "best = best <= 1 ?")], CELLS),
+    "fetch": ([("stages/fetch.py", "def fetch_table(", "def fetch_table(*_, ")], {"fetch", "prepare", *TUNED}),
+    "prepare": ([("stages/prepare.py", "def prepare_images(", "def prepare_images(*_, ")], {"prepare", *CELLS}),
+    "tune": ([("stages/tune.py", "DIVERGED = 10.0", "DIVERGED = 20.0")], TUNED),
+    "train_tabular": ([("stages/train_tabular.py", "lines = []", "lines = list()")], TUNED - {"tune_dataset"}),
+    "evaluate": ([("stages/evaluate.py", "1e-9 * max", "1e-8 * max")], {"evaluate", "aggregate", *RESULTS}),
+    "table": ([("stages/table.py", "def run(options", "def run(options, *_")], {"table"}),
+    "figure": ([("stages/figure.py", "def run(options", "def run(options, *_")], {"figure"}),
+    "claims": ([("stages/claims.py", "def judge_images(", "def judge_images(*_, ")], {"claims_part", "claims"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_a_change_of_code_makes_again(made, tmp_path, change):
+    edits, expected = CHANGES[change]
     clone = copy_of_the_clone(tmp_path)
-    path = clone / file
-    text = path.read_text()
-    assert old is None or old in text, f"{file} no longer holds {old!r}: mend this test"
-    path.write_text(text + new if old is None else text.replace(old, new, 1))
+    for file, old, new in edits:
+        path = clone / "src/learner_collusion" / file
+        text = path.read_text()
+        assert old is None or old in text, f"{file} no longer holds {old!r}: mend this test"
+        path.write_text(text + new if old is None else text.replace(old, new, 1))
     # the jobs' code comes from the changed copy; its start script sets PYTHONPATH itself
     result = snakemake("-n", *CI, "--directory", made, clone=clone)
     assert result.returncode == 0, (result.stdout + result.stderr)[-2000:]

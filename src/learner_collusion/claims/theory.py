@@ -223,9 +223,10 @@ def shifts_cancel(case: Case) -> float:
 
 
 def shifts_dominate(case: Case) -> float:
-    """Appendix F: |ERR-bar / DIV - 1| with large shifts whose mean stays as it is."""
+    """Appendix F: |ERR-bar / DIV - 1| with shifts of root mean square 1e7 whose mean stays as it is."""
     common, mean = case.vectors[:, 0], case.predictions.mean(1, keepdim=True)
-    learners = common[:, None] + mean + 1e7 * (case.predictions - mean)
+    shifts = (case.predictions - mean) / case.predictions.std(1, correction=0, keepdim=True)
+    learners = common[:, None] + mean + 1e7 * shifts
     err_bar = ((learners - case.targets[:, None]) ** 2).mean(1)
     div = ((learners - learners.mean(1, keepdim=True)) ** 2).mean(1)
     return float((err_bar / div - 1).abs().max())

@@ -7,11 +7,9 @@ import csv
 import os
 from pathlib import Path
 
-import pandas as pd
-
+from ..claims.catalogue import PARTS
 from ..errors import UserError
 from ..files import write_text
-from . import claims
 from .gallery import TIMES
 from .markdown import table
 
@@ -32,25 +30,28 @@ def run(options) -> None:
 def scorecard(gallery: Path, beside: Path) -> str:
     """The page, with links as from the folder `beside`. Errors: UserError where there is no gallery."""
     found = [folder for folder in (gallery, *sorted(gallery.iterdir())) if (folder / "config.yaml").exists()]
-    parts = [(folder, part) for folder in found for part in _parts(folder)]
+    # the theory is the same in each gallery that holds it
+    parts = [(folder, part) for folder in found for part in _parts(folder) if folder == gallery or part.note]
     if not parts:
         raise UserError(f"{gallery} holds no claims: write a gallery with `learner-collusion gallery` first.")
     rows = [_summary(folder, part, beside) for folder, part in parts]
     text = (
         "# Scorecard\n\nWhat the regenerated numbers say of the paper's claims. Generated from the galleries' claims by "
         f"`learner-collusion scorecard {gallery} {beside}/scorecard.md`; [statistics.md](statistics.md) says how a verdict is "
-        "made and how often it is right, [deviations.md](deviations.md) what the paper leaves open. *minutes*: wall time of all jobs, "
-        "added up.\n\n" + table(rows)
+        "made and how often it is right, [deviations.md](deviations.md) what the paper leaves open. *minutes*: wall time of all jobs "
+        "of the gallery, added up.\n\n" + table(rows)
     )
     return text + "".join(f"\n## {_title(folder, part)}\n\n{_details(part)}" for folder, part in parts)
 
 
-def _parts(folder: Path) -> list[claims.Overview]:
-    found = [claims.overview(path)[0] for path in sorted(folder.glob("claims/*.parquet"))]
-    return sorted(found, key=lambda part: list(claims.PARTS).index(part.part))
+def _parts(folder: Path) -> list:
+    from .claims import overview
+
+    found = [overview(path)[0] for path in sorted(folder.glob("claims/*.parquet"))]
+    return sorted(found, key=lambda part: list(PARTS).index(part.part))
 
 
-def _summary(folder: Path, part: claims.Overview, beside: Path) -> dict[str, str]:
+def _summary(folder: Path, part, beside: Path) -> dict[str, str]:
     page = os.path.relpath(folder / f"claims/{part.part}.md", beside)
     counts = part.counts
     known = ("holds", "does not hold", "undecided", "no verdict")
@@ -64,15 +65,15 @@ def _summary(folder: Path, part: claims.Overview, beside: Path) -> dict[str, str
     }
 
 
-def _title(folder: Path, part: claims.Overview) -> str:
+def _title(folder: Path, part) -> str:
     return f"{part.title}: {_settings(folder, part)}"
 
 
-def _settings(folder: Path, part: claims.Overview) -> str:
+def _settings(folder: Path, part) -> str:
     return f"`{folder.name}`, not the paper's" if part.note else "the paper's"
 
 
-def _command(folder: Path, part: claims.Overview) -> str:
+def _command(folder: Path, part) -> str:
     if not part.note:
         return "make reproduce"
     return f"snakemake --cores all --configfile {folder}/config.yaml --directory runs/{folder.name}"
@@ -84,7 +85,9 @@ def _minutes(folder: Path) -> str:
         return f"{sum(float(row['wall_seconds']) for row in csv.DictReader(file)) / 60:.0f}"
 
 
-def _details(part: claims.Overview) -> str:
+def _details(part) -> str:
+    import pandas as pd
+
     note = "".join(f"**{line}**\n\n" for line in part.note.split("\n\n") if line)
     shown = pd.DataFrame(
         {
@@ -97,4 +100,5 @@ def _details(part: claims.Overview) -> str:
             "verdict": (part.rows["verdict"] + " " + part.rows["mark"]).str.strip(),
         }
     )
-    return f"{note}{part.intervals.strip()}\n\n{table(shown.to_dict('records'))}"
+    intervals = f"{part.intervals.strip()}\n\n" * bool(part.intervals)
+    return f"{note}{intervals}{table(shown.to_dict('records'))}"

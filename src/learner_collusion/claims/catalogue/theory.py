@@ -80,8 +80,8 @@ THEORY = (
     ),
     _identity(
         "Appendix F", "ERR-bar comes close to DIV as the shifts c_j grow", "shifts_dominate",
-        measures="|ERR-bar / DIV - 1| of learners f + c_j that lie ten million times as far from their mean as normal "
-        "ones; that mean stays as it is, since with it ERR would grow, too.",
+        measures="|ERR-bar / DIV - 1| of learners f + c_j, the c_j of root mean square 1e7 and mean 0: with their mean ERR "
+        "would grow, too.",
     ),
     _identity(
         "our remark on Figure 4", "Dropping M - k of M learners at random raises squared error by DIV (M - k) / (k (M - 1))",
