@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .decomposition import learner_losses, parts_of
-from .inputs import Array, Inputs, Loss, prepare
+from .inputs import Array, Inputs, Loss, prepare, without_ignored
 
 # A sign is present where its whole interval lies beyond its limit; docs/diagnosis.md has the calibration.
 BIAS_OF_OUTPUTS, BIAS_OF_PROBABILITIES = 0.027, 0.0097  # of the ensemble's error
@@ -131,7 +131,7 @@ def diagnose(
     """
     if draws < 1:
         raise ValueError(f"draws is {draws}: the intervals need at least one sample of the rows.")
-    given = _counted(prepare(predictions, targets, loss, averaging, weights, inputs, ignore_index))
+    given = without_ignored(prepare(predictions, targets, loss, averaging, weights, inputs, ignore_index))
     rows, learners = given.predictions.shape[:2]
     if learners < 2:
         raise ValueError("An ensemble of one learner has no diversity to diagnose: pass at least two.")
@@ -147,7 +147,7 @@ def diagnose(
             raise ValueError(
                 f"reference must predict the same {len(predictions)} rows as predictions, but has {len(reference)}."
             )
-        natural = _counted(prepare(reference, targets, loss, averaging, None, inputs, ignore_index))
+        natural = without_ignored(prepare(reference, targets, loss, averaging, None, inputs, ignore_index))
         # on the same draws of rows
         natural, naturally = _summaries(_columns(natural, loss, averaging), natural.weights, draws, seed)
         ratio, ratios = (a["div"] / b["div"].clamp_min(1e-30) for a, b in ((whole, natural), (drawn, naturally)))
@@ -162,12 +162,6 @@ def diagnose(
     return Diagnosis(
         rows, learners, err, err_bar, div, learner_err, bias, pairwise, at_chance, tuple(signs), collusive, reason
     )
-
-
-def _counted(given: Inputs) -> Inputs:
-    """Without the rows that `ignore_index` leaves out."""
-    kept = given.counted
-    return given if kept is None else Inputs(given.predictions[kept], given.targets[kept], given.weights, None)
 
 
 def _columns(given: Inputs, loss: Loss, averaging: str) -> dict[str, Tensor]:

@@ -19,6 +19,7 @@ from .inputs import (
     check_index,
     prepare,
     to_averaged,
+    without_ignored,
 )
 
 
@@ -148,7 +149,7 @@ def codependence_curve(
     if draws < 1:
         raise ValueError(f"draws is {draws}: at least one is needed.")
     given = [
-        _counted(prepare(p, targets, loss, averaging, weights, inputs, ignore_index))
+        without_ignored(prepare(p, targets, loss, averaging, weights, inputs, ignore_index))
         for p in as_tensor(predictions, "predictions")
     ]
     stacked = torch.stack([g.predictions for g in given])
@@ -181,10 +182,3 @@ def codependence_curve(
                 errors = [ensemble_error(part, loss, averaging) for part in parts]
             total[:, d] += torch.stack([error.mean() for error in errors])
     return total / draws - full[:, None]
-
-
-def _counted(given: Inputs) -> Inputs:
-    if given.counted is None:
-        return given
-    rows = given.counted
-    return Inputs(given.predictions[rows], given.targets[rows], given.weights, None)

@@ -37,6 +37,12 @@ class Inputs(NamedTuple):
     counted: Tensor | None
 
 
+def without_ignored(given: Inputs) -> Inputs:
+    """Without the examples that `ignore_index` leaves out."""
+    rows = given.counted
+    return given if rows is None else Inputs(given.predictions[rows], given.targets[rows], given.weights, None)
+
+
 def prepare(
     predictions: Array,
     targets: Array,

@@ -25,11 +25,12 @@ def measure(predictions: np.ndarray, targets: np.ndarray) -> Measures:
     `predictions` (rows, learners) and `targets` (rows,) float64; uniform weights. See `diagnostics.debias`.
     """
     f, y = np.ascontiguousarray(predictions, np.float64), np.asarray(targets, np.float64)
-    spread = f - mean_of(f)[:, None]
+    mean = mean_of(f)
+    spread = f - mean[:, None]
     div = _mean(np.square(spread))
     clean = _mean(np.square(spread - np.add.reduce(spread, axis=0) / len(f)))
     return Measures(
-        _mean(np.square(mean_of(f) - y)), _mean(np.square(f - y[:, None])), div, clean, 1 - clean / div if div else 0.0
+        _mean(np.square(mean - y)), _mean(np.square(f - y[:, None])), div, clean, 1 - clean / div if div else 0.0
     )
 
 

@@ -185,7 +185,7 @@ def increase_over_prediction(claim: Claim, tables: list[Table], settings) -> lis
         rate, beta = tabular.drop_rates(table.records)[-1], claim.options["beta"]
         runs, left_out = _runs(table, [(f"increase_{rate:g}", beta), ("div", beta), ("learners", beta)], positive=True)
         increase, div, learners = runs.to_numpy().T
-        kept = learners - np.floor(learners * rate + 1e-9)  # as `diagnostics.codependence_curve` drops them
+        kept = learners - np.floor(learners * rate + 1e-9)  # as `measures.codependence` drops them
         caption = f"increase({beta:g}), {rate:.0%} dropped / DIV({beta:g}) (M - k) / (k (M - 1))"
         return Measurement(
             caption, increase / (div * (learners - kept) / (kept * (learners - 1))), left_out, ratio=True
