@@ -42,8 +42,8 @@ def package(tmp_path, monkeypatch):
 
 
 def read_anew() -> None:
-    for function in (provenance.fingerprint, provenance._piece, provenance._module, provenance._exists):
-        function.cache_clear()
+    for name in ("fingerprint", "_kept", "_piece", "_module", "_exists"):
+        getattr(provenance, name).cache_clear()
 
 
 def fingerprints() -> dict[str, str]:
