@@ -102,7 +102,7 @@ def test_an_addition_makes_nothing_stale(package, file, text):
             CELLS,
         ),
         ("models/mlp.py", "1 / np.sqrt(inputs)", "2 / np.sqrt(inputs)", SWEEP),
-        ("measures.py", "1e-9", "1e-8", {"evaluate"}),
+        ("measures.py", "total.T / draws", "total.T / len(draws)", {"evaluate"}),
         ("stages/tune.py", "DIVERGED = 10.0", "DIVERGED = 20.0", {"tune"}),
         ("stages/evaluate.py", "1e-9 * max", "1e-8 * max", {"evaluate"}),
         ("training/tuning.py", 'base_estimator="GP"', 'base_estimator="RF"', {"tune"}),

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..measures import count_dropped, expected_increase
 from ..records import tabular
 from . import verdict
 from .catalogue import Claim
@@ -185,11 +186,9 @@ def increase_over_prediction(claim: Claim, tables: list[Table], settings) -> lis
         rate, beta = tabular.drop_rates(table.records)[-1], claim.options["beta"]
         runs, left_out = _runs(table, [(f"increase_{rate:g}", beta), ("div", beta), ("learners", beta)], positive=True)
         increase, div, learners = runs.to_numpy().T
-        kept = learners - np.floor(learners * rate + 1e-9)  # as `measures.codependence` drops them
+        kept = learners - [count_dropped(one, rate) for one in learners]
         caption = f"increase({beta:g}), {rate:.0%} dropped / DIV({beta:g}) (M - k) / (k (M - 1))"
-        return Measurement(
-            caption, increase / (div * (learners - kept) / (kept * (learners - 1))), left_out, ratio=True
-        )
+        return Measurement(caption, increase / expected_increase(div, learners, kept), left_out, ratio=True)
 
     return _on_each(claim, _with_rates(tables, 1), settings, measured)
 
