@@ -106,5 +106,5 @@ def test_an_official_archive_is_checked_by_its_md5(origin, tmp_path):
         UserError, match=r"a.bin is not available: the origin's copy is another .*\(wrong MD5\); no mirror"
     ):
         original(url, "a.bin", md5, None, 0, 2)
-    with pytest.raises(Unavailable, match=r"answers 404, and the mirror .* does not contain b.bin"):
+    with pytest.raises(Unavailable, match=r"answers 404; the mirror .* does not contain b.bin"):
         original(f"{address}/b.bin", "b.bin", md5, mirror, 0, 2)
