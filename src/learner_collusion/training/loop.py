@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..models.ensemble import Ensemble, ensemble
 from ..models.registry import MODELS
@@ -25,6 +25,7 @@ from .batches import Batch, Data
 from .device import autocast
 from .evaluation import METRICS, SPLITS, evaluate, measure
 from .graphs import compiled, replayed
+from .optimiser import make_optimiser
 from .protocol import Cell, Hardware, Protocol
 
 
@@ -129,16 +130,6 @@ def objective(augmented: AugmentedLoss, scores: Tensor, targets: Tensor, staying
     weights = torch.where(counts[:, None], staying, 1.0)
     losses = augmented(scores, targets, weights / weights.sum(1, keepdim=True))
     return (losses * counts).sum() / counts.sum().clamp(min=1)
-
-
-def make_optimiser(model: nn.Module, protocol: Protocol) -> torch.optim.Optimizer:
-    """Fused, so that a step is a few calls for all parameters."""
-    rate, decay = protocol.learning_rate, protocol.weight_decay
-    if protocol.optimiser == "sgd":
-        momentum = protocol.momentum
-        return torch.optim.SGD(model.parameters(), rate, momentum=momentum, weight_decay=decay, fused=True)
-    graphs = next(model.parameters()).is_cuda  # keep Adam's count on the device, where a graph can hold it
-    return torch.optim.Adam(model.parameters(), rate, weight_decay=decay, fused=True, capturable=graphs)
 
 
 def set_rate(optimiser: torch.optim.Optimizer, protocol: Protocol, epoch: int) -> None:
