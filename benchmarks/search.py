@@ -23,7 +23,7 @@ SETTINGS = {
     **{f"OPENBLAS_CORETYPE={kind}": {"OPENBLAS_CORETYPE": kind} for kind in ("Haswell", "SkylakeX", "Zen", "Prescott")},
     "two BLAS threads": {"LEARNER_COLLUSION_BENCH_THREADS": "2"},
     "NumPy without AVX": {"NPY_DISABLE_CPU_FEATURES": FEATURES},
-    "engine: portable": {"LEARNER_COLLUSION_ISA": "portable", "LEARNER_COLLUSION_BENCH_CACHE": "portable"},
+    "LEARNER_COLLUSION_ISA=avx2": {"LEARNER_COLLUSION_ISA": "avx2", "LEARNER_COLLUSION_BENCH_CACHE": "avx2"},
 }
 
 

@@ -9,6 +9,8 @@ from conftest import ROOT
 from learner_collusion.cli import main
 from learner_collusion.errors import UserError
 from learner_collusion.publishing.verify import compare
+from learner_collusion.records import parquet
+from learner_collusion.records.tabular import RECORDS
 
 GALLERY = ROOT / "docs/gallery"
 
@@ -74,3 +76,35 @@ def test_a_missing_file_differs_and_an_empty_gallery_is_told(results, tmp_path):
     assert {one.file for one in compare(results, GALLERY)[1]} == {"fig2_diversity.csv"}
     with pytest.raises(UserError, match="holds no records"):
         compare(results, tmp_path)
+
+
+def of_torch(results, hyperparameters):
+    """The records as PyTorch's: with its name in the metadata, and half of the numbers moved a little."""
+    path = results / "records/tabular.parquet"
+    metadata = parquet.read_metadata(path)
+    for one in metadata.values():
+        one["training"] |= {"engine": "torch"} | hyperparameters
+    records = parquet.read(path, RECORDS)
+    records.loc[::2, "value"] *= 1 + 1e-3
+    parquet.write(path, records, RECORDS, metadata)
+    return path
+
+
+def test_numbers_of_pytorch_are_compared_within_a_tolerance_that_is_told(results, capsys):
+    path = of_torch(results, {})
+    assert main(["verify", str(results), str(GALLERY)]) == 0
+    out = capsys.readouterr().out
+    assert "PyTorch trained these results, with the published hyper-parameters" in out and "within 0.01" in out
+    assert main(["verify", str(results), str(GALLERY), "--tolerance", "0"]) == 1
+    change(results / "claims/tabular.parquet", lambda frame: frame.assign(verdict="undecided"))
+    assert main(["verify", str(results), str(GALLERY)]) == 1
+    shutil.copy(GALLERY / "claims/tabular.parquet", results / "claims")
+    records, metadata = parquet.read(path, RECORDS), parquet.read_metadata(path)
+    parquet.write(path, records.assign(value=records["value"] * 1.1), RECORDS, metadata)
+    assert main(["verify", str(results), str(GALLERY)]) == 1
+
+
+def test_a_search_of_pytorchs_own_is_told(results, capsys):
+    of_torch(results, {"hyperparameters": {}})
+    main(["verify", str(results), str(GALLERY)])
+    assert "with hyper-parameters of its own" in capsys.readouterr().out
