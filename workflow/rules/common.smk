@@ -73,7 +73,7 @@ HARDWARE_FLAGS = (
 # Taken only where PyTorch trains (stages/tune.py), so in the command of one job and in no settings.
 PUBLISHED = (
     f"--published {shlex.quote(str(ROOT / TABULAR['published']))}"
-    if TABULAR["published"]
+    if TABULAR.get("published")
     else ""
 )
 TABLE_NAMES = {*CONFIG["tables"]}

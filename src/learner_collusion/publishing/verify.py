@@ -50,7 +50,7 @@ def add_arguments(parser) -> None:
         "--tolerance",
         type=float,
         help="the relative difference that still counts as the same (default: 0; for results of PyTorch: "
-        f"{_TORCH:g} for {_SHARE:.0%} of the numbers)",
+        f"{_TORCH:g} for a share {_SHARE:g} of the numbers)",
     )
 
 
