@@ -37,6 +37,7 @@ def test_all_are_identical_in_whatever_order(results, capsys):
     total = last.split()[0]
     assert last == f"{total} of {total} numbers and verdicts identical."
     assert int(total.replace(",", "")) > 5280
+    assert last in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_number_that_differs_in_the_last_bit_is_told_with_its_place(results, capsys):
