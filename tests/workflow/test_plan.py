@@ -3,7 +3,10 @@
 import re
 
 import pytest
+import yaml
 from workflows import ROOT, plan, planned, processor_seconds, snakemake
+
+from learner_collusion.plan.settings import take
 
 
 def test_the_whole_paper_is_planned_in_seconds_without_torch(tmp_path):
@@ -54,6 +57,21 @@ def test_cells_of_the_image_figures(tmp_path, figures, cells):
     targets = [f"results/figures/{name}.pdf" for name in figures]
     result = plan("--cores", "2", "--directory", tmp_path, *targets)
     assert planned(result)["train_images"] == cells, result.stderr[-2000:]
+
+
+def test_published_points_are_in_the_command_of_verify_alone(tmp_path):
+    """A relative path from the clone, wherever the results go; the label of the figures stays that of the paper."""
+    target = "results/tabular/abalone/best.parquet"
+    base = ("-n", "-p", "--cores", "2", "--directory", tmp_path, "--configfile")
+    for preset, told in (("verify", True), ("tabular", False)):
+        result = snakemake(*base, f"workflow/presets/{preset}.yaml", "--", target)
+        assert result.returncode == 0, result.stderr[-2000:]
+        assert (f"--published {ROOT / 'docs/gallery/tabular.parquet'} " in result.stdout) is told
+        assert ("--published" in result.stdout) is told
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    verify = config | {"tabular": config["tabular"] | {"published": "docs/gallery/tabular.parquet"}}
+    for stage, part in (("tune", ""), ("train_tabular", ""), ("claims", "tabular"), ("figure", "fig2_diversity")):
+        assert take(verify, config, stage, part) == take(config, config, stage, part)
 
 
 def test_hardware_is_in_the_command_and_precision_in_the_settings(tmp_path):

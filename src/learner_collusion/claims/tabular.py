@@ -15,6 +15,7 @@ from ..measures import count_dropped, expected_increase
 from ..records import tabular
 from . import verdict
 from .catalogue import Claim
+from .exact import exp, log
 from .verdict import METRICS, Measurement, as_frame, decide, for_data_set, named, paired, row
 
 ALL = "all data sets"
@@ -89,7 +90,7 @@ def ratio_at_most_betas(claim: Claim, tables: list[Table], settings) -> list[dic
         sides = [(metric, 0), *((metric, beta) for beta in between)]
         runs, left_out = _runs(table, sides, positive=True)
         ratios = runs.iloc[:, 1:].to_numpy() / runs.iloc[:, :1].to_numpy()
-        means = np.exp(np.log(ratios).mean(0)) if len(ratios) else np.full(len(between), np.nan)
+        means = exp(log(ratios).mean(0)) if len(ratios) else np.full(len(between), np.nan)
         beyond = [beta for beta, mean in zip(between, means, strict=True) if claim.below and mean >= claim.below]
         from_where = f", beyond {claim.below:g} from beta {beyond[0]:g}" if beyond else ""
         effect = f"{means[-1]:.2g} at beta {between[-1]:g}{from_where}" if len(ratios) else ""
