@@ -19,7 +19,8 @@ def make_optimiser(model: nn.Module, protocol: Protocol) -> torch.optim.Optimize
     if protocol.optimiser == "sgd":
         momentum = protocol.momentum
         return _plain(torch.optim.SGD)(model.parameters(), rate, momentum=momentum, weight_decay=decay, fused=True)
-    return _plain(torch.optim.Adam)(model.parameters(), rate, weight_decay=decay, fused=True)
+    graphs = next(model.parameters()).is_cuda  # keep Adam's count on the device, where a graph can hold it
+    return _plain(torch.optim.Adam)(model.parameters(), rate, weight_decay=decay, fused=True, capturable=graphs)
 
 
 @functools.cache
