@@ -95,7 +95,7 @@ def test_numbers_of_pytorch_are_compared_within_a_tolerance_that_is_told(results
     path = of_torch(results, {})
     assert main(["verify", str(results), str(GALLERY)]) == 0
     out = capsys.readouterr().out
-    assert "PyTorch trained these results, with the published hyper-parameters" in out and "90% within 0.1" in out
+    assert "PyTorch trained these results, with the published hyper-parameters" in out and "70% within 0.1" in out
     assert main(["verify", str(results), str(GALLERY), "--tolerance", "0"]) == 1
     change(results / "claims/tabular.parquet", lambda frame: frame.assign(verdict="undecided"))
     assert main(["verify", str(results), str(GALLERY)]) == 1

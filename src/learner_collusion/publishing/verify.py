@@ -24,7 +24,7 @@ _WORDS = {"claim", "measures", "note", "threshold", "effect"}
 # Counts of the claims that are compared as numbers.
 _COUNTS = {"on_its_side", "survives"}
 # By relative tolerance, the share of each file's numbers that has to lie within it where PyTorch trained.
-_TORCH = {0.1: 0.9, 1e-3: 0.5}
+_TORCH = {0.1: 0.7, 1e-3: 0.5}
 
 
 class Difference(NamedTuple):
