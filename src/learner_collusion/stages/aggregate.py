@@ -1,4 +1,4 @@
-"""Put the records of data sets, or the histories of image cells, together in one long table.
+"""Put the records of data sets, the histories of image cells, or the claims of variants together in one long table.
 
 Example: learner-collusion aggregate --family tabular --inputs results/records/tabular/abalone.parquet --output all.parquet
 """
@@ -10,7 +10,9 @@ from ..plan.parts import RECORDED
 def add_arguments(parser) -> None:
     """The options of the command."""
     parser.add_argument("--family", choices=RECORDED, required=True)
-    parser.add_argument("--inputs", nargs="+", required=True, help="records of data sets, or histories of cells")
+    parser.add_argument(
+        "--inputs", nargs="+", required=True, help="records of data sets, histories of cells, or claims of variants"
+    )
     parser.add_argument("--output", required=True)
 
 
@@ -25,6 +27,25 @@ def tabular(records: list[str], output: str) -> None:
     from ..records.tabular import RECORDS
 
     parquet.concatenate(records, output, RECORDS)
+
+
+def sensitivity(judged: list[str], output: str) -> None:
+    """The claims of several variants, each row with its variant. Claims that do not say of which one are those of the
+    configuration's own choices."""
+    import pandas as pd
+
+    from ..records import parquet
+    from ..records.claims import CLAIMS
+    from ..records.sensitivity import CHOSEN, SENSITIVITY
+
+    frames, known = [], {}
+    for path in judged:
+        metadata = parquet.read_metadata(path)
+        name = metadata.get("variant", CHOSEN)
+        own = {"variant": name, "shows": metadata.get("shows", "as chosen"), "joint": metadata.get("joint", False)}
+        frames.append(parquet.read(path, CLAIMS).assign(**own))
+        known[name] = {key: metadata[key] for key in ("first", "fidelity", "provenance") if key in metadata}
+    parquet.write(output, pd.concat(frames)[SENSITIVITY.names], SENSITIVITY, {"variants": known})
 
 
 def images(histories: list[str], output: str) -> None:
