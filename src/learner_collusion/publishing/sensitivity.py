@@ -68,6 +68,17 @@ def _unstable(rows: pd.DataFrame) -> list[dict]:
     return known[(known["single_differ"] > 0) | (known["joint_differ"] > 0)].to_dict("records")
 
 
+def stays(row: dict) -> str:
+    """One line of `stability` in words: in how many variants the finding is the same, and with which single change it is not."""
+    count, differ = row["single"] + row["joint"], row["single_differ"] + row["joint_differ"]
+    text = (
+        f"sign: {row['finding']} in {count - differ} of {count}"
+        if row["signed"]
+        else f"same in {count - differ} of {count}"
+    )
+    return f"{text}; not: {row['hangs_on']}" if row["hangs_on"] else text
+
+
 def _row(row: dict, titles: dict[str, str]) -> dict[str, str]:
     return {
         "claim": f"{row['id']}, sign" if row["signed"] else f"{row['id']}: {row['claim']}",
