@@ -55,7 +55,7 @@ def test_the_csv_holds_every_cell_and_the_bytes_are_the_same_again(tmp_path, set
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0312, ".031"), (-0.5, "-.5"), (141.2, "141"), (8.25, "8.2"), (0.0, "0"), (1.0, "1"), (-3.2e-5, "-.0000"), (float("nan"), "")],
+    [(0.0312, ".031"), (-0.5, "-.5"), (141.2, "141"), (8.25, "8.2"), (0.0, "0"), (1.0, "1"), (-3.2e-5, "0"), (-4.7e-4, "-.00047"), (6.2e-5, ".0001"), (float("nan"), "")],
 )  # fmt: skip
 def test_effects_are_short(value, text):
     assert sensitivity._short(value) == text

@@ -1,6 +1,7 @@
 """The sensitivity of the tabular findings to the open choices: a line per variant, a column per claim and data set."""
 
 import pandas as pd
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch, Rectangle
 
@@ -35,6 +36,7 @@ def matrix(settings, records, output) -> None:
     )
     variants = list(found["variant"].unique())
     figure, [[axes]] = panels(1, width=_WIDTH * len(columns) + 3, height=_HEIGHT * len(variants) + 1.6)
+    figure.set_dpi(rcParams["savefig.dpi"])  # long labels are laid out as wide as they are saved
     for row in found.to_dict("records"):
         place = (columns.index(tuple(row[name] for name in names)), variants.index(row["variant"]))
         _cell(axes, *place, row, row["variant"] == CHOSEN)
@@ -58,9 +60,11 @@ def _cell(axes: Axes, x: int, y: int, row: dict, chosen: bool) -> None:
 
 
 def _short(value: float) -> str:
-    """At most two digits that count, without a leading zero: .031, -.5, 12, 140."""
+    """At most two digits that count, without a leading zero: .031, -.5, 12, 140; 0 below .00005."""
     if value != value:
         return ""
+    if abs(value) < 5e-5:
+        return "0"
     text = f"{value:.2g}" if abs(value) < 10 else f"{value:.0f}"
     if "e" in text:
         text = f"{value:.4f}" if abs(value) < 1 else f"{value:.0f}"
