@@ -37,10 +37,12 @@ def test_a_variant_is_laid_over_the_configuration_and_the_rest_stays(config):
         "tuning": config["tabular"]["tuning"] | {"beta": 1}
     }
     assert found["train_tabular"] == settings.take(config, config, "train_tabular")
-    assert (found["shows"], found["joint"], found["prepare"]) == ("jointly changed", False, {})
+    assert found["prepare"] == {}
     logged = settings.take(changed, config, "sensitivity", "log")
     assert logged["prepare"]["abalone"]["log_target"] is True and list(logged["prepare"]) == ["abalone"]
-    assert logged["claims"] == found["claims"] == settings.take(changed, config, "claims", "tabular")
+    judged = settings.take(changed, config, "aggregate", "sensitivity")
+    assert judged["claims"] == settings.take(changed, config, "claims", "tabular")
+    assert judged["variants"][0] == {"name": "jointly", "shows": "jointly changed", "joint": False}
     assert config["tabular"]["tuning"]["beta"] == 0 and config["tables"]["abalone"]["log_target"] is False
 
 

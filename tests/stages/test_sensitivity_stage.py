@@ -14,7 +14,7 @@ from learner_collusion.records import parquet
 from learner_collusion.records.claims import CLAIMS
 from learner_collusion.records.sensitivity import SENSITIVITY
 from learner_collusion.records.tabular import RECORDS
-from learner_collusion.stages import aggregate, evaluate, train_tabular, tune
+from learner_collusion.stages import evaluate, train_tabular, tune
 
 VARIANTS = """
     - {name: refit, shows: refitted, change: {tabular: {training: {refit_on_train_and_validation: true}}}}
@@ -58,10 +58,7 @@ def run(finished, monkeypatch, variant) -> pd.DataFrame:
     folder, _, files = finished
     monkeypatch.chdir(folder)
     assert cli.main(["sensitivity", "--config", *map(str, files), "--variant", variant, "--processes", "1"]) == 0
-    assert {p.name for p in (folder / "results/sensitivity" / variant).iterdir()} == {
-        "records.parquet",
-        "claims.parquet",
-    }
+    assert [p.name for p in (folder / "results/sensitivity" / variant).iterdir()] == ["records.parquet"]
     return parquet.read(folder / f"results/sensitivity/{variant}/records.parquet", RECORDS)
 
 
@@ -89,25 +86,36 @@ def test_what_is_shared_is_not_made_again(finished, monkeypatch):
     )
 
 
-def test_claims_of_variants_are_put_together_with_those_as_chosen(finished, monkeypatch, tmp_path):
-    folder, _, files = finished
-    run(finished, monkeypatch, "per")
-    run(finished, monkeypatch, "log")
-    records = str(folder / "results/records/tabular/diabetes.parquet")
-    command = ["claims", "--part", "tabular", "--config", *map(str, files), "--records", records]
-    assert cli.main([*command, "--output", str(tmp_path / "tabular.md")]) == 0
-    judged = [
-        tmp_path / "tabular.parquet",
-        *(folder / f"results/sensitivity/{name}/claims.parquet" for name in ("per", "log")),
+def test_variants_are_judged_as_the_claims_are(finished, monkeypatch, tmp_path, capsys):
+    _, config, files = finished
+    names = [variant["name"] for variant in config["sensitivity"]["variants"]]
+    for name in names:
+        run(finished, monkeypatch, name)
+    records = [
+        "results/records/tabular/diabetes.parquet",
+        *(f"results/sensitivity/{name}/records.parquet" for name in names),
     ]
-    aggregate.sensitivity([str(path) for path in judged], str(tmp_path / "all.parquet"))
+    command = [
+        "aggregate",
+        "--family",
+        "sensitivity",
+        "--config",
+        *map(str, files),
+        "--output",
+        str(tmp_path / "all.parquet"),
+    ]
+    assert cli.main([*command, "--inputs", *records]) == 0
     rows = parquet.read(tmp_path / "all.parquet", SENSITIVITY)
-    assert rows["variant"].unique().tolist() == ["chosen", "per", "log"]
-    assert rows["shows"].unique().tolist() == ["as chosen", "per ensemble", "logged"] and not rows["joint"].any()
-    for path, (_, mine) in zip(judged, rows.groupby("variant", sort=False), strict=True):
-        expected = parquet.read(path, CLAIMS)
+    assert rows["variant"].unique().tolist() == ["chosen", *names] and not rows["joint"].any()
+    assert rows["shows"].unique().tolist()[:2] == ["as chosen", "refitted"]
+    for path, (name, mine) in zip(records, rows.groupby("variant", sort=False), strict=True):
+        judged = ["claims", "--part", "tabular", "--config", *map(str, files), "--records", path]
+        assert cli.main([*judged, "--output", str(tmp_path / f"{name}.md")]) == 0
+        expected = parquet.read(tmp_path / f"{name}.parquet", CLAIMS)
         pd.testing.assert_frame_equal(mine[CLAIMS.names].reset_index(drop=True), expected)
         assert (expected["runs"] == 3).any() and set(expected["verdict"]) & {"holds", "undecided", "does not hold"}
+    assert cli.main([*command, "--inputs", *records[:-1]]) == 1
+    assert "4 files for 4 variants" in capsys.readouterr().err
 
 
 def test_an_unfinished_half_is_told(finished, monkeypatch, tmp_path, capsys):

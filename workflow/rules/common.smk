@@ -181,9 +181,9 @@ def aggregated(wildcards):
         )
     if family == "sensitivity":
         return [
-            "results/claims/tabular.parquet",
+            "results/records/tabular.parquet",
             *expand(
-                "results/sensitivity/{variant}/claims.parquet",
+                "results/sensitivity/{variant}/records.parquet",
                 variant=sensitivity.variants(CONFIG),
             ),
         ]
@@ -193,6 +193,15 @@ def aggregated(wildcards):
 def family(wildcards):
     """The family of some records: tabular, images or sensitivity."""
     return wildcards.records.partition("/")[0]
+
+
+def aggregate_settings(wildcards):
+    """The settings by which variants are judged; records are put together as they are."""
+    return (
+        ["results/settings/aggregate/sensitivity.yaml"]
+        if family(wildcards) == "sensitivity"
+        else []
+    )
 
 
 def aggregate_code(wildcards):

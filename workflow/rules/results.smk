@@ -9,6 +9,7 @@ rule aggregate:
     """Put the records of data sets, the histories of image cells, or the claims of variants together in one long table."""
     input:
         records=aggregated,
+        settings=aggregate_settings,
     output:
         records="results/records/{records}.parquet",
     log:
@@ -23,11 +24,14 @@ rule aggregate:
         mem_mb=2000,
     params:
         family=family,
+        settings=lambda wildcards, input: ["--settings", *input.settings]
+        * bool(input.settings),
         code=aggregate_code,
     shell:
         """
         python -m learner_collusion aggregate \
             --family {params.family} \
+            {params.settings:q} \
             --inputs {input.records:q} \
             --output {output.records:q} \
             2>&1 | tee {log:q}

@@ -1,17 +1,16 @@
 # Sensitivity: the tabular half with open choices changed (docs/deviations.md); one job per variant, with all its data sets inside.
 #
 # Requires: the tabular half, finished: a variant makes anew what it changes
-# Produces: results/sensitivity/<variant>/{records,claims}.parquet
+# Produces: results/sensitivity/<variant>/records.parquet
 
 
 rule sensitivity:
-    """Make the tabular half anew with open choices changed, and judge its claims."""
+    """Make the tabular half anew with open choices changed."""
     input:
         settings="results/settings/sensitivity/{variant}.yaml",
         half=of_the_tabular_half,
     output:
         records="results/sensitivity/{variant}/records.parquet",
-        claims="results/sensitivity/{variant}/claims.parquet",
     log:
         "results/logs/sensitivity/{variant}.log",
     benchmark:
@@ -32,7 +31,6 @@ rule sensitivity:
             --variant {wildcards.variant} \
             --results results \
             --records {output.records:q} \
-            --claims {output.claims:q} \
             --processes {threads} \
             2>&1 | tee {log:q}
         """

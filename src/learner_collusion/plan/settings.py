@@ -167,8 +167,7 @@ def _claims(config: dict, paper: dict, part: str) -> dict:
 
 
 def _sensitivity(config: dict, paper: dict, part: str) -> dict:
-    """The settings of the stages that a variant makes anew, of each data set from the first one that it changes on. Its claims
-    are judged as those of the configuration: an open choice makes no data set another one."""
+    """The settings of the stages that a variant makes anew, of each data set from the first one that it changes on."""
     known = sensitivity.variants(config)
     if part not in known:
         raise UserError(f"The variant {part!r} is not one of the configuration: choose from {', '.join(known)}.")
@@ -184,13 +183,17 @@ def _sensitivity(config: dict, paper: dict, part: str) -> dict:
             prepare[dataset] = {k: v for k, v in take(changed, paper, "prepare", dataset).items() if k != "kind"}
     return {
         "variant": variant.name,
-        "shows": variant.shows,
-        "joint": variant.joint,
         "first": first,
         "prepare": prepare,
         **{stage: take(changed, paper, stage) for stage in VARIED[1:]},
-        "claims": take(config, paper, "claims", "tabular"),
     }
+
+
+def _variants(config: dict, paper: dict, part: str) -> dict:
+    """What the variants are, and how they are judged: as the configuration, since an open choice makes no data set another."""
+    known = sensitivity.variants(config).values()
+    described = [{"name": one.name, "shows": one.shows, "joint": one.joint} for one in known]
+    return {"variants": described, "claims": take(config, paper, "claims", "tabular")}
 
 
 def _of_variant(config: dict, paper: dict, stage: str, dataset: str) -> dict:
@@ -238,6 +241,7 @@ _TAKE = {
     "table": _table,
     "claims": _claims,
     "sensitivity": _sensitivity,
+    "aggregate": _variants,
 }
 
 

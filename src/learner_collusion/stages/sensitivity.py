@@ -1,4 +1,4 @@
-"""Make the tabular half anew with open choices changed, from the first stage that a change concerns on, and judge its claims.
+"""Make the tabular half anew with open choices changed, from the first stage that a change concerns on.
 
 Example: learner-collusion sensitivity --config config.yaml --variant refit
 """
@@ -8,26 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..plan import settings as plan
-from . import claims, evaluate, train_tabular, tune
+from . import evaluate, train_tabular, tune
 
 
 @dataclass(frozen=True)
 class Settings:
     """What one variant takes from the configuration.
 
-    `shows` says what it changes, `joint` whether that is several choices. `first`: by data set the first stage that is
-    made anew, None where none is; the other settings are those of the stages, `prepare` by data set.
+    `first`: by data set the first stage that is made anew, None where none is; the other settings are those of the stages,
+    `prepare` by data set.
     """
 
     variant: str
-    shows: str
-    joint: bool
     first: dict[str, str | None]
     prepare: dict[str, dict]
     tune: tune.Settings
     train_tabular: train_tabular.Settings
     evaluate: evaluate.Settings
-    claims: claims.Settings
 
 
 def add_arguments(parser) -> None:
@@ -37,7 +34,6 @@ def add_arguments(parser) -> None:
         "--results", default="results", metavar="FOLDER", help="the finished tabular half (default: results)"
     )
     parser.add_argument("--records", help="default: results/sensitivity/VARIANT/records.parquet")
-    parser.add_argument("--claims", help="default: results/sensitivity/VARIANT/claims.parquet")
     parser.add_argument(
         "--processes", type=plan.positive, default=2, help="among which the runs are divided (default: 2)"
     )
@@ -45,33 +41,25 @@ def add_arguments(parser) -> None:
 
 
 def run(options) -> None:
-    """Make one variant; print how many claims hold."""
+    """Make one variant."""
     settings = plan.convert(plan.from_options(options, "sensitivity", part=options.variant), Settings)
-    folder = plan.results(f"sensitivity/{options.variant}")
-    records, judged = options.records or f"{folder}/records.parquet", options.claims or f"{folder}/claims.parquet"
-    vary(settings, Path(options.results), records, judged, options.processes)
+    records = options.records or plan.results(f"sensitivity/{options.variant}/records.parquet")
+    vary(settings, Path(options.results), records, options.processes)
 
 
-def vary(settings: Settings, results: Path, records: str, judged: str, processes: int = 1) -> None:
-    """Write the records of all data sets, and the claims that are judged by them.
+def vary(settings: Settings, results: Path, records: str, processes: int = 1) -> None:
+    """Write the records of all data sets; `aggregate` judges them.
 
     What no change concerns is read from `results`. What is between lies beside `records` until the variant is finished.
     Errors: UserError where that is missing or damaged, or a stage of the variant fails.
     """
     work = Path(records).parent / "work"
     paths = [str(_vary_one(settings, dataset, results, work / dataset, processes)) for dataset in settings.first]
-    from ..claims.tabular import judge
-    from ..publishing.claims import counts, sentence
     from ..records import parquet
-    from ..records.claims import CLAIMS
     from ..records.tabular import RECORDS
 
     parquet.concatenate(paths, records, RECORDS)
-    rows = judge(parquet.read(records, RECORDS), parquet.read_metadata(records), settings.claims)
-    described = {name: getattr(settings, name) for name in ("variant", "shows", "joint", "first")}
-    parquet.write(judged, rows, CLAIMS, described | {"provenance": parquet.provenance("scipy")})
     shutil.rmtree(work, ignore_errors=True)
-    print(f"{settings.variant}: {sentence(counts(rows))}")
 
 
 def _vary_one(settings: Settings, dataset: str, results: Path, work: Path, processes: int) -> Path:
