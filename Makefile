@@ -26,7 +26,7 @@ help:
 	@echo "make test-compilers  the native library from other compilers, on an emulated arm64, under sanitizers (minutes)"
 	@echo "make reproduce  the tabular experiments and the theory at the paper's settings (needs the network or a mirror)"
 	@echo "make sensitivity  the tabular half again with each open choice changed: which verdicts stay (about an hour)"
-	@echo "make verify     make all of it again in runs/verify, and compare each number with the published one"
+	@echo "make verify     make all of it again in runs/verify, and compare each number with the published one; on a GPU: DEVICE=cuda"
 	@echo "make verify-demo  the same with make demo, which needs no network"
 	@echo "make report     what make reproduce made, as one page: results/report.html"
 	@echo "make gallery    copy what make reproduce made to docs/gallery"
@@ -62,8 +62,8 @@ sensitivity: setup
 
 verify: setup
 	@$(BIN)/learner-collusion run --title "The tabular half of the paper, to be compared" \
-	    --results runs/verify/results -- $(BIN)/snakemake --cores all --configfile workflow/presets/tabular.yaml \
-	    --directory runs/verify
+	    --results runs/verify/results -- $(BIN)/snakemake --cores all --configfile workflow/presets/verify.yaml \
+	    --directory runs/verify $(if $(DEVICE),--config "tabular={device: $(DEVICE)}")
 	@$(BIN)/learner-collusion verify runs/verify/results docs/gallery
 
 verify-demo: demo

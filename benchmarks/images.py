@@ -92,7 +92,7 @@ def step(model: str, device: torch.device, rounds: int, batch: int, width: float
         _wait(device)
 
     def ours():
-        loop.step(net, optimiser, AUGMENTED, one_batch, hardware)
+        loop.step(net, optimiser, AUGMENTED, hardware, one_batch)
         _wait(device)
 
     found = in_turns({"official": official, "ours": ours}, rounds)

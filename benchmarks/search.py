@@ -3,7 +3,7 @@
 All tunings of the paper (four data sets, ten runs) once for each setting below, in a process of its own; what training a point
 gives is looked up after the first time, since the engine calls no BLAS. Needs the prepared tables of a finished workflow:
 
-    python benchmarks/search.py results            # a table on standard output; about three minutes on a core
+    python benchmarks/search.py results            # a table on standard output; about six minutes on a core
 """
 
 import argparse
@@ -23,7 +23,7 @@ SETTINGS = {
     **{f"OPENBLAS_CORETYPE={kind}": {"OPENBLAS_CORETYPE": kind} for kind in ("Haswell", "SkylakeX", "Zen", "Prescott")},
     "two BLAS threads": {"LEARNER_COLLUSION_BENCH_THREADS": "2"},
     "NumPy without AVX": {"NPY_DISABLE_CPU_FEATURES": FEATURES},
-    "engine: portable": {"LEARNER_COLLUSION_ISA": "portable", "LEARNER_COLLUSION_BENCH_CACHE": "portable"},
+    "LEARNER_COLLUSION_ISA=avx2": {"LEARNER_COLLUSION_ISA": "avx2", "LEARNER_COLLUSION_BENCH_CACHE": "avx2"},
 }
 
 

@@ -23,8 +23,8 @@ hypothesis_settings.load_profile("project")
 
 
 def pytest_collection_modifyitems(items: list) -> None:
-    """The file with the longest run comes first, so that one worker begins it while the others do the rest."""
-    items.sort(key=lambda item: item.path.name != "test_ci.py")
+    """The longest files come first, so that short ones are left when a worker runs out of work."""
+    items.sort(key=lambda item: (item.path.name != "test_ci.py", item.path.parent.name != "workflow"))
 
 
 @pytest.fixture(scope="session")

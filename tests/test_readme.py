@@ -57,6 +57,16 @@ def test_the_numbers_are_the_measured_ones():
     assert f"**{results['sweep']['loop']['hours']:.1f} hours**" in text
 
 
+def test_the_cells_of_full_width_are_the_measured_ones():
+    records = parquet.read(ROOT / "docs/gallery/cifar10_h100/images.parquet")
+    last = records[(records["split"] == "test") & (records["evaluation"] == 60) & (records["metric"] == "accuracy")]
+    shares = (100 * last.groupby(["beta", last["learner"] >= 0])["value"].mean()).map("{:.1f} %".format)
+    text = " ".join(README.split())
+    assert f"Independent training ends at {shares[0, False]} of the test images right" in text
+    assert f"joint training at {shares[1, False]}; its single learners at {shares[1, True]}," in text
+    assert f"those of independent training at {shares[0, True]}." in text
+
+
 def test_the_scorecard_is_the_one_that_the_galleries_give(monkeypatch):
     monkeypatch.chdir(ROOT)
     assert (ROOT / "docs/scorecard.md").read_text(encoding="utf-8") == scorecard(Path("docs/gallery"), Path("docs"))

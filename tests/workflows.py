@@ -1,11 +1,14 @@
 """How the workflow tests call Snakemake, and read what it plans."""
 
+import functools
+import json
 import os
 import re
 import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -15,9 +18,36 @@ NO_NETWORK = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0
 
 def snakemake(*arguments, timeout=1500, clone=ROOT, **environment):
     """Run Snakemake from the root of a clone, without a mirror unless one is given."""
-    inherited = {k: v for k, v in os.environ.items() if k != "LEARNER_COLLUSION_MIRROR"} | environment
     command = ["timeout", "-k", "5", str(timeout), str(SNAKEMAKE), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=clone, env=inherited)
+    return subprocess.run(command, capture_output=True, text=True, cwd=clone, env=without_mirror(environment))
+
+
+def plan(*arguments, clone=ROOT, **environment):
+    """What `snakemake -n` gives, in a quarter of the time: from a fork of a process that has imported Snakemake (`planner.py`).
+
+    What Snakemake takes from where it is imported takes `snakemake`: PYTHONPATH, and models beside the place of the call.
+    """
+    assert "PYTHONPATH" not in environment
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = [f"{folder}/stdout", f"{folder}/stderr"]
+        order = [["-n", *map(str, arguments)], str(clone), without_mirror(environment), outputs]
+        planner().stdin.write(json.dumps(order) + "\n")
+        planner().stdin.flush()
+        status = int(planner().stdout.readline())
+        texts = [Path(path).read_text() for path in outputs]
+    return subprocess.CompletedProcess(order[0], status, *texts)
+
+
+@functools.cache
+def planner() -> subprocess.Popen:
+    """The process that plans for all tests of this one; it ends when its standard input does."""
+    command = [sys.executable, str(ROOT / "tests/planner.py")]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+
+def without_mirror(environment: dict) -> dict[str, str]:
+    """The variables of this process but for the mirror, and these."""
+    return {k: v for k, v in os.environ.items() if k != "LEARNER_COLLUSION_MIRROR"} | environment
 
 
 def planned(result) -> dict[str, int]:

@@ -21,6 +21,7 @@ from .inputs import (
     to_averaged,
     without_ignored,
 )
+from .measures import count_dropped
 
 
 def debias(
@@ -122,7 +123,7 @@ def left_out(learners: int, drop: float) -> int:
     """int(M drop), the number of learners that a share of them is; ValueError unless at least one is kept."""
     if not 0 <= drop < 1:
         raise ValueError(f"drop must keep at least one of the {learners} learners and not be negative: {drop}.")
-    return int(learners * drop + 1e-9)
+    return count_dropped(learners, drop)
 
 
 @torch.no_grad()

@@ -39,6 +39,16 @@ def mean_of(predictions: np.ndarray) -> np.ndarray:
     return np.add.reduce(predictions, axis=1) / predictions.shape[1]
 
 
+def count_dropped(learners: int, rate: float) -> int:
+    """int(M p), the number of learners that a share of them is; a product a last bit below a whole number counts as that."""
+    return int(learners * rate + 1e-9)
+
+
+def expected_increase(div, learners, kept):
+    """DIV (M - k) / (k (M - 1)), elementwise; `theory.expected_increase` says what it is, with the proof."""
+    return div * (learners - kept) / np.maximum(kept * (learners - 1), 1)
+
+
 def codependence(
     predictions: np.ndarray,
     targets: np.ndarray,
@@ -55,7 +65,7 @@ def codependence(
     ensembles, rows, learners = predictions.shape
     by_learner = np.ascontiguousarray(np.moveaxis(predictions, 2, 0), np.float64)  # (learners, ensembles, rows)
     targets = np.asarray(targets, np.float64)
-    counts = [int(learners * rate + 1e-9) for rate in drop_rates]
+    counts = [count_dropped(learners, rate) for rate in drop_rates]
     total, part = np.zeros((len(counts), ensembles)), np.empty((ensembles, rows))
     for _ in range(draws):
         keys = generator.random((1 if per == "ensemble" else rows, learners))

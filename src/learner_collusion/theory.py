@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from . import measures
 from .gat import beta_of_alpha, gamma_of_alpha
 
 
@@ -244,4 +245,4 @@ def expected_increase(div: Tensor | float, learners: int, kept: int) -> Tensor |
     """
     if not 1 <= kept <= learners:
         raise ValueError(f"kept is {kept}, but must be between 1 and the number of learners, {learners}.")
-    return div * ((learners - kept) / (kept * max(learners - 1, 1)))
+    return measures.expected_increase(div, learners, kept)

@@ -101,7 +101,10 @@ def test_an_official_archive_is_checked_by_its_md5(origin, tmp_path):
     (folder / "a.bin").write_bytes(DATA)
     assert original(url, "a.bin", md5, None, 0, 2) == (url, DATA)
     (folder / "a.bin").write_bytes(b"other")
-    with pytest.raises(UserError, match=r"a.bin from http.* is damaged or another file \(wrong MD5\)"):
-        original(url, "a.bin", md5, mirror, 0, 2)
-    with pytest.raises(Unavailable, match=r"answers 404, and the mirror .* does not contain b.bin"):
+    assert original(url, "a.bin", md5, mirror, 0, 2) == ("the mirror", DATA)
+    with pytest.raises(
+        UserError, match=r"a.bin is not available: the origin's copy is another .*\(wrong MD5\); no mirror"
+    ):
+        original(url, "a.bin", md5, None, 0, 2)
+    with pytest.raises(Unavailable, match=r"answers 404; the mirror .* does not contain b.bin"):
         original(f"{address}/b.bin", "b.bin", md5, mirror, 0, 2)

@@ -154,6 +154,8 @@ WAYS = [
     ("clang++", "avx2", "avx2", "-O3", None, "clang"),
     ("clang++", "portable", "portable", "-O2", None, "clang"),
     ("clang++", "avx512", "avx2", "-O2", None, "clang"),
+    ("g++", "avx512", "avx512", "-O2", None, "g++"),
+    ("clang++", "avx512", "avx512", "-O3", None, "clang"),
     ("aarch64-linux-gnu-g++", "portable", "portable", "-O3", "qemu-aarch64", "g++-aarch64-linux-gnu and qemu-user"),
 ]
 

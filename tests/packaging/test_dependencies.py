@@ -14,7 +14,18 @@ from packaging.utils import canonicalize_name
 
 SOURCE = ROOT / "src" / "learner_collusion"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-CORE = ("__init__", "inputs", "decomposition", "objective", "diagnostics", "diagnosis", "metric", "theory", "gat")
+CORE = (
+    "__init__",
+    "inputs",
+    "measures",
+    "decomposition",
+    "objective",
+    "diagnostics",
+    "diagnosis",
+    "metric",
+    "theory",
+    "gat",
+)
 # The modules that may need the extra `images`; the tabular half works without it.
 IMAGES = ("data.cifar", "data.svhn", "data.imagenet", "models.imagenet", "training.imagenet")
 COMMANDS = {"snakemake", "snakemake-executor-plugin-slurm"}  # run, not imported

@@ -113,6 +113,15 @@ def test_a_protocol_may_take_a_subset_of_its_own(config):
     assert both == "Fidelity 'ci', not the paper's: sgd: train 3000 instead of all; cnn: train 500 instead of all."
 
 
+def test_another_precision_is_named_once(config):
+    small = copy.deepcopy(config) | {"fidelity": "half"}
+    small["images"]["hardware"] |= {"precision": "bf16", "compile": True}
+    assert configuration.differences(small, config, "images.practical", "images.cnn") == [
+        "precision bf16 instead of fp32"
+    ]
+    assert configuration.differences(small, config, "tabular") == []
+
+
 def test_a_protocol_that_the_paper_does_not_have_is_compared_with_the_one_in_its_place(config):
     own = copy.deepcopy(config) | {"fidelity": "mine"}
     own["images"]["protocols"]["short"] = own["images"]["protocols"]["sgd"] | {"epochs": 3}

@@ -42,8 +42,8 @@ def package(tmp_path, monkeypatch):
 
 
 def read_anew() -> None:
-    for function in (provenance.fingerprint, provenance._piece, provenance._module, provenance._exists):
-        function.cache_clear()
+    for name in ("fingerprint", "_kept", "_piece", "_module", "_exists"):
+        getattr(provenance, name).cache_clear()
 
 
 def fingerprints() -> dict[str, str]:
@@ -102,7 +102,7 @@ def test_an_addition_makes_nothing_stale(package, file, text):
             CELLS,
         ),
         ("models/mlp.py", "1 / np.sqrt(inputs)", "2 / np.sqrt(inputs)", SWEEP),
-        ("measures.py", "1e-9", "1e-8", {"evaluate"}),
+        ("measures.py", "total.T / draws", "total.T / len(draws)", {"evaluate"}),
         ("stages/tune.py", "DIVERGED = 10.0", "DIVERGED = 20.0", {"tune"}),
         ("stages/evaluate.py", "1e-9 * max", "1e-8 * max", {"evaluate"}),
         ("training/tuning.py", 'base_estimator="GP"', 'base_estimator="RF"', {"tune"}),

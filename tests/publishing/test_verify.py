@@ -9,6 +9,8 @@ from conftest import ROOT
 from learner_collusion.cli import main
 from learner_collusion.errors import UserError
 from learner_collusion.publishing.verify import compare
+from learner_collusion.records import parquet
+from learner_collusion.records.tabular import RECORDS
 
 GALLERY = ROOT / "docs/gallery"
 
@@ -35,6 +37,7 @@ def test_all_are_identical_in_whatever_order(results, capsys):
     total = last.split()[0]
     assert last == f"{total} of {total} numbers and verdicts identical."
     assert int(total.replace(",", "")) > 5280
+    assert last in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_number_that_differs_in_the_last_bit_is_told_with_its_place(results, capsys):
@@ -74,3 +77,37 @@ def test_a_missing_file_differs_and_an_empty_gallery_is_told(results, tmp_path):
     assert {one.file for one in compare(results, GALLERY)[1]} == {"fig2_diversity.csv"}
     with pytest.raises(UserError, match="holds no records"):
         compare(results, tmp_path)
+
+
+def of_torch(results, hyperparameters):
+    """The records as PyTorch's: with its name in the metadata, and a third of the numbers moved a little."""
+    path = results / "records/tabular.parquet"
+    metadata = parquet.read_metadata(path)
+    for one in metadata.values():
+        one["training"] |= {"engine": "torch"} | hyperparameters
+    records = parquet.read(path, RECORDS)
+    records.loc[::3, "value"] *= 1.05
+    parquet.write(path, records, RECORDS, metadata)
+    return path
+
+
+def test_numbers_of_pytorch_are_compared_within_a_tolerance_that_is_told(results, capsys):
+    path = of_torch(results, {})
+    assert main(["verify", str(results), str(GALLERY)]) == 0
+    out = capsys.readouterr().out
+    assert "PyTorch trained these results, with the published hyper-parameters" in out and "90% within 0.1" in out
+    assert main(["verify", str(results), str(GALLERY), "--tolerance", "0"]) == 1
+    change(results / "claims/tabular.parquet", lambda frame: frame.assign(verdict="undecided"))
+    assert main(["verify", str(results), str(GALLERY)]) == 1
+    assert "Verdicts that differ: " in capsys.readouterr().out
+    shutil.copy(GALLERY / "claims/tabular.parquet", results / "claims")
+    records, metadata = parquet.read(path, RECORDS), parquet.read_metadata(path)
+    for factor in (1.01, 1.3):  # more than half beyond the narrow tolerance; all beyond the wide one
+        parquet.write(path, records.assign(value=records["value"] * factor), RECORDS, metadata)
+        assert main(["verify", str(results), str(GALLERY)]) == 1
+
+
+def test_a_search_of_pytorchs_own_is_told(results, capsys):
+    of_torch(results, {"hyperparameters": {}})
+    main(["verify", str(results), str(GALLERY)])
+    assert "with hyper-parameters of its own" in capsys.readouterr().out

@@ -1,6 +1,8 @@
 """Parquet in and out."""
 
 import platform
+import subprocess
+import sys
 
 import pandas as pd
 import pyarrow as pa
@@ -22,6 +24,34 @@ def test_round_trip_with_provenance_and_the_same_bytes(tmp_path):
     assert found.to_dict("list") == ROW and found["run"].dtype == "int32"
     metadata = parquet.read_metadata(tmp_path / "a")
     assert metadata["x"] == 1 and metadata["provenance"]["torch"]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3])
+def test_columns_give_the_bytes_of_a_frame(tmp_path, rows):
+    schema = pa.schema([("number", pa.int32()), ("text", pa.string()), ("value", pa.float64())])
+    columns = {"number": [1, -2, 3], "text": ["", "größer", "b"], "value": [float("nan"), -0.0, 1]}
+    columns = {name: values[:rows] for name, values in columns.items()}
+    parquet.write(tmp_path / "a", columns, schema)
+    parquet.join([pa.table(columns, schema)], tmp_path / "b", schema, {})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert parquet.read(tmp_path / "a", schema)["text"].tolist() == columns["text"]
+
+
+def test_a_number_that_a_column_cannot_hold_is_an_error(tmp_path):
+    for wrong in (2**40, "one"):
+        with pytest.raises((pa.ArrowException, OverflowError)):
+            parquet.write(tmp_path / "a", {"number": [wrong]}, pa.schema([("number", pa.int32())]))
+    assert not (tmp_path / "a").exists()
+
+
+def test_who_writes_columns_does_not_wait_for_pandas(tmp_path):
+    code = (
+        "import sys; from learner_collusion.records import images, parquet;"
+        "columns = {'evaluation': [1], 'split': ['test'], 'metric': ['err'], 'learner': [-1], 'value': [0.5]};"
+        f"parquet.write({str(tmp_path / 'a')!r}, columns, images.CELL_HISTORY);"
+        "assert 'pandas' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_concatenate(tmp_path):

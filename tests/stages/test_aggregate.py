@@ -12,7 +12,7 @@ ONE = {"protocol": "sgd", "dataset": "digits", "model": "cnn", "learners": 2, "a
        "drop_rate": 0.0, "beta": 1.0, "run": 0}  # fmt: skip
 
 
-def history(path, cell, value=0.5, missing=None, seed=0):
+def history(path, cell, value=0.5, missing=None, seed=0, threads=None):
     rows = {
         "evaluation": [1, 2],
         "split": ["test"] * 2,
@@ -23,6 +23,7 @@ def history(path, cell, value=0.5, missing=None, seed=0):
     metadata = {"cell": cell, "settings": {"seed": seed}, "precision": "fp32"} | (
         {"missing": missing} if missing else {}
     )
+    metadata |= {"hardware": {"threads": threads}} if threads else {}
     parquet.write(path, {k: [] for k in rows} if missing else rows, CELL_HISTORY, metadata)
     return str(path)
 
@@ -55,6 +56,16 @@ def test_all_settings_that_differ_are_kept(tmp_path):
         "sgd-digits": [0, 1],
         "sgd-svhn": [2],
     }
+
+
+def test_each_machine_is_listed_once(tmp_path):
+    """Among cells of an older version, which do not say."""
+    paths = [
+        history(tmp_path / f"{run}.parquet", ONE | {"run": run}, threads=threads)
+        for run, threads in enumerate((1, None, 2, 1))
+    ]
+    aggregate.images(paths, str(tmp_path / "all.parquet"))
+    assert parquet.read_metadata(tmp_path / "all.parquet")["hardware"] == [{"threads": 1}, {"threads": 2}]
 
 
 def test_data_that_are_not_available_are_named(tmp_path):

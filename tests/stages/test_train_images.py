@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from conftest import ROOT
 
+from learner_collusion import native
 from learner_collusion.data import digits, image_arrays
 from learner_collusion.errors import UserError
 from learner_collusion.plan import cells
@@ -73,6 +75,19 @@ def test_a_cell_is_written_evaluation_by_evaluation(npz, settings, tmp_path):
     assert (metadata["best_evaluation"], metadata["diverged"], metadata["precision"]) == (lowest, 0, "fp32")
     assert metadata["settings"]["protocol"]["subset"] == {"train": 200, "test": 50}
     assert not (tmp_path / "c").exists()
+
+
+def test_the_history_tells_what_its_last_bits_depend_on(npz, settings, tmp_path, monkeypatch):
+    monkeypatch.setenv("LEARNER_COLLUSION_ISA", "portable")
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    train_images.train(CELL, settings, Hardware(threads=2), npz, str(tmp_path / "h.parquet"))
+    found = parquet.read_metadata(tmp_path / "h.parquet")
+    hardware = found["hardware"]
+    assert (hardware["device"], hardware["threads"], hardware["compile"]) == ("cpu", 2, False)
+    assert hardware["instructions"] == torch.backends.cpu.get_cpu_capability()
+    assert hardware["native"] == (native.instruction_set() if native.compiled() else None)
+    assert hardware["limits"] == {"LEARNER_COLLUSION_ISA": "portable"}
+    assert found["provenance"]["torch"]
 
 
 def test_divergence_is_a_row(npz, settings, tmp_path):

@@ -1,5 +1,6 @@
 """Tuning: all trials kept, the same for the same seed, and resumed after kill -9 without repeating a trial."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -10,9 +11,11 @@ import pytest
 import yaml
 from conftest import converted, own_part
 
+from learner_collusion.cli import main
 from learner_collusion.errors import UserError
+from learner_collusion.plan.fidelity import recorded
 from learner_collusion.records import parquet
-from learner_collusion.records.tabular import BEST, HYPERPARAMETERS, TRIALS
+from learner_collusion.records.tabular import BEST, HYPERPARAMETERS, RECORDS, TRIALS
 from learner_collusion.stages import tune as stage
 from learner_collusion.training import sweep
 
@@ -119,3 +122,53 @@ def test_mistakes_are_told(diabetes, settings, tmp_path, table, run, words):
     with pytest.raises(UserError, match=words):
         tune(table or diabetes, settings, tmp_path, only=run)
     assert not list(tmp_path.iterdir())
+
+
+def published(path, settings, runs=2, dataset="diabetes"):
+    """Records whose metadata hold the points of some runs, out of order."""
+    point = {
+        "learning_rate": 0.01,
+        "batch_size": 16,
+        "weight_decay": 0.0,
+        "learners": 5,
+        "hidden_units": 10,
+        "layers": 1,
+    }
+    points = {
+        str(run): point | {"trial": run, "err": 0.5, "err_bar": 0.6, "best_epoch": 3} for run in range(runs)[::-1]
+    }
+    tuned = recorded(dataclasses.asdict(converted(stage.Settings, settings)))
+    parquet.write(path, {name: [] for name in RECORDS.names}, RECORDS,
+                  {dataset: {"training": {"hyperparameters": points, "tuned": tuned}}})  # fmt: skip
+    return points
+
+
+def test_published_points_take_the_place_of_a_search_by_torch_alone(diabetes, settings, tmp_path, monkeypatch):
+    settings |= {"runs": 2}
+    points = published(tmp_path / "records.parquet", settings)
+    (tmp_path / "tune.yaml").write_text(yaml.safe_dump(own_part(stage.Settings, settings)))
+    paths = {name: tmp_path / f"{name}.parquet" for name in ("trials", "best")}
+    command = ["tune", "--settings", str(tmp_path / "tune.yaml"), "--dataset", "diabetes", "--table", str(diabetes)]
+    command += ["--published", str(tmp_path / "records.parquet"), "--processes", "1"]
+    command += [argument for name, path in paths.items() for argument in (f"--{name}", str(path))]
+    searched = []
+    monkeypatch.setattr(stage, "tune", lambda *_: searched.append(1))
+    for engine in ("native", "torch"):
+        monkeypatch.setattr(sweep, "choose_engine", lambda *_, engine=engine: engine)
+        assert main(command) == 0
+    assert len(searched) == 1  # by the native engine
+    best, trials = parquet.read(paths["best"], BEST), parquet.read(paths["trials"], TRIALS)
+    assert best["run"].tolist() == [0, 1] and best["trial"].tolist() == [0, 1] == trials["trial"].tolist()
+    assert best.drop(columns="run").to_dict("records") == [points["0"], points["1"]]
+    assert parquet.read_metadata(paths["best"])["published"] == "records.parquet"
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"runs": 3}])
+def test_points_of_other_settings_are_refused(settings, tmp_path, change):
+    settings |= {"runs": 2}
+    published(tmp_path / "records.parquet", settings)
+    chosen = converted(stage.Settings, settings | change)
+    with pytest.raises(UserError, match="no hyper-parameters of diabetes"):
+        stage.take_published(str(tmp_path / "records.parquet"), "diabetes", chosen, "trials", "best")
+    with pytest.raises(UserError, match="no hyper-parameters of abalone"):
+        stage.take_published(str(tmp_path / "records.parquet"), "abalone", chosen, "trials", "best")

@@ -1,7 +1,7 @@
 """The ci preset, made once: every rule runs, a second call does nothing, and only what changed is made again."""
 
 import pytest
-from workflows import copy_of_the_clone, planned, snakemake
+from workflows import copy_of_the_clone, plan, planned, snakemake
 
 from learner_collusion.figures.registry import FIGURES
 from learner_collusion.publishing.registry import TABLES
@@ -57,7 +57,7 @@ def jobs_after(made, *texts, folder, targets=()):
     for number, text in enumerate(texts):
         presets.append(folder / f"{number}.yaml")
         presets[-1].write_text(text)
-    result = snakemake("-n", "--cores", "2", "--directory", made, "--configfile", "workflow/presets/ci.yaml", *presets,
+    result = plan("--cores", "2", "--directory", made, "--configfile", "workflow/presets/ci.yaml", *presets,
                        *(["--", *targets] if targets else []))  # fmt: skip
     assert result.returncode == 0, result.stderr[-2000:]
     return {rule: count for rule, count in planned(result).items() if rule not in ("total", "all")}
@@ -124,7 +124,7 @@ def test_what_a_change_of_code_makes_again(made, tmp_path, change):
         assert old is None or old in text, f"{file} no longer holds {old!r}: mend this test"
         path.write_text(text + new if old is None else text.replace(old, new, 1))
     # the jobs' code comes from the changed copy; its start script sets PYTHONPATH itself
-    result = snakemake("-n", *CI, "--directory", made, clone=clone)
+    result = plan(*CI, "--directory", made, clone=clone)
     assert result.returncode == 0, (result.stdout + result.stderr)[-2000:]
     assert set(planned(result)) - {"total", "all"} == expected
     if expected >= {"train_images"}:

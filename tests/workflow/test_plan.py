@@ -3,14 +3,17 @@
 import re
 
 import pytest
-from workflows import ROOT, planned, processor_seconds, snakemake
+import yaml
+from workflows import ROOT, plan, planned, processor_seconds, snakemake
+
+from learner_collusion.plan.settings import take
 
 
 def test_the_whole_paper_is_planned_in_seconds_without_torch(tmp_path):
     # processor time, beside that of a workflow of one rule: both vary with what else the machine does
     (tmp_path / "Snakefile").write_text('rule all:\n    output: "x"\n    shell: "touch x"\n')
     ratios = []
-    for _ in range(3):
+    for _ in range(2):
         result, ours = processor_seconds(lambda: snakemake("-n", "--cores", "2", "--directory", tmp_path))
         _, empty = processor_seconds(lambda: snakemake("-n", "-s", tmp_path / "Snakefile", "--cores", "2"))
         ratios.append(ours / empty)
@@ -28,7 +31,7 @@ def test_the_whole_paper_is_planned_in_seconds_without_torch(tmp_path):
 
 def test_figure_2_is_few_jobs_on_a_cluster(tmp_path):
     """Local jobs are not submitted."""
-    result = snakemake("-n", "--profile", "slurm", "--directory", tmp_path, "results/figures/fig2_diversity.pdf")
+    result = plan("--profile", "slurm", "--directory", tmp_path, "results/figures/fig2_diversity.pdf")
     jobs = planned(result)
     submitted = {rule: jobs[rule] for rule in ("prepare", "tune_dataset", "train_tabular", "evaluate")}
     local = {rule: jobs[rule] for rule in ("settings", "fetch", "aggregate", "figure")}
@@ -52,8 +55,23 @@ def test_figure_2_is_few_jobs_on_a_cluster(tmp_path):
 )
 def test_cells_of_the_image_figures(tmp_path, figures, cells):
     targets = [f"results/figures/{name}.pdf" for name in figures]
-    result = snakemake("-n", "--cores", "2", "--directory", tmp_path, *targets)
+    result = plan("--cores", "2", "--directory", tmp_path, *targets)
     assert planned(result)["train_images"] == cells, result.stderr[-2000:]
+
+
+def test_published_points_are_in_the_command_of_verify_alone(tmp_path):
+    """A relative path from the clone, wherever the results go; the label of the figures stays that of the paper."""
+    target = "results/tabular/abalone/best.parquet"
+    base = ("-n", "-p", "--cores", "2", "--directory", tmp_path, "--configfile")
+    for preset, told in (("verify", True), ("tabular", False)):
+        result = snakemake(*base, f"workflow/presets/{preset}.yaml", "--", target)
+        assert result.returncode == 0, result.stderr[-2000:]
+        assert (f"--published {ROOT / 'docs/gallery/tabular.parquet'} " in result.stdout) is told
+        assert ("--published" in result.stdout) is told
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    verify = config | {"tabular": config["tabular"] | {"published": "docs/gallery/tabular.parquet"}}
+    for stage, part in (("tune", ""), ("train_tabular", ""), ("claims", "tabular"), ("figure", "fig2_diversity")):
+        assert take(verify, config, stage, part) == take(config, config, stage, part)
 
 
 def test_hardware_is_in_the_command_and_precision_in_the_settings(tmp_path):
@@ -62,7 +80,7 @@ def test_hardware_is_in_the_command_and_precision_in_the_settings(tmp_path):
     written = {}
     for name, text in {"cpu": "cpu", "gpu": "cuda, threads: 4, compile: true", "bf16": "cuda, precision: bf16"}.items():
         (tmp_path / "here.yaml").write_text(f"images: {{hardware: {{device: {text}}}}}")
-        result = snakemake("-n", "-p", "--cores", "8", "--resources", "gpu=2", "--directory", tmp_path, cell,
+        result = plan("-p", "--cores", "8", "--resources", "gpu=2", "--directory", tmp_path, cell,
                            "--configfile", tmp_path / "here.yaml")  # fmt: skip
         assert f"gpu={0 if name == 'cpu' else 1}" in result.stdout
         command = result.stdout[result.stdout.index("learner_collusion train_images") :]
@@ -74,7 +92,7 @@ def test_hardware_is_in_the_command_and_precision_in_the_settings(tmp_path):
 
 @pytest.mark.parametrize("profile", ["slurm", "workflow/profiles/laptop", "workflow/profiles/demo"])
 def test_every_profile_plans(profile, tmp_path):
-    result = snakemake("-n", "--profile", profile, "--directory", tmp_path)
+    result = plan("--profile", profile, "--directory", tmp_path)
     assert result.returncode == 0, result.stderr[-2000:]
     jobs = planned(result)
     assert jobs["tune_dataset"] == (1 if "demo" in profile else 4)
@@ -88,11 +106,11 @@ def test_every_profile_plans(profile, tmp_path):
      ("claims", "claims_part"), ("images", "train_images")],
 )  # fmt: skip
 def test_targets_by_name(tmp_path, target, rule):
-    assert rule in planned(snakemake("-n", "--cores", "1", "--directory", tmp_path, target))
+    assert rule in planned(plan("--cores", "1", "--directory", tmp_path, target))
 
 
 def test_data_fetches_every_data_set(tmp_path):
-    jobs = planned(snakemake("-n", "--cores", "1", "--directory", tmp_path, "data"))
+    jobs = planned(plan("--cores", "1", "--directory", tmp_path, "data"))
     assert jobs["fetch"] == jobs["prepare"] == 7
 
 
@@ -117,7 +135,7 @@ def test_every_rule_explains_itself(tmp_path):
 )
 def test_a_wrong_configuration_ends_in_one_sentence(tmp_path, text, words):
     (tmp_path / "wrong.yaml").write_text(text)
-    result = snakemake("-n", "--cores", "1", "--directory", tmp_path, "--configfile", tmp_path / "wrong.yaml")
+    result = plan("--cores", "1", "--directory", tmp_path, "--configfile", tmp_path / "wrong.yaml")
     output = result.stdout + result.stderr
     assert result.returncode != 0 and words in output and "Traceback" not in output
     assert not (tmp_path / "results").exists()
@@ -128,7 +146,7 @@ def test_a_wrong_configuration_ends_in_one_sentence(tmp_path, text, words):
     [("results/datasets/abalone.npz", "abalone.parquet"), ("results/datasets/digits.parquet", "digits.npz")],
 )
 def test_a_data_set_of_the_other_kind_is_told(tmp_path, target, right):
-    result = snakemake("-n", "--cores", "1", "--directory", tmp_path, target)
+    result = plan("--cores", "1", "--directory", tmp_path, target)
     output = result.stdout + result.stderr
     assert result.returncode != 0 and f"is prepared as results/datasets/{right}: ask for that file." in output
     assert "most recent call" not in output
@@ -140,8 +158,8 @@ def test_a_model_beside_the_workflow_is_found(tmp_path):
     start = tmp_path / "start"
     start.mkdir()
     (start / "my_nets.py").write_text("raise ImportError('read, not imported')\n")
-    plan = ("-n", "-s", ROOT / "Snakefile", "--cores", "1", "--directory", tmp_path / "out")
-    result = snakemake(*plan, cell.format("my_nets.Net"), clone=start)
+    where = ("-n", "-s", ROOT / "Snakefile", "--cores", "1", "--directory", tmp_path / "out")
+    result = snakemake(*where, cell.format("my_nets.Net"), clone=start)
     assert result.returncode == 0, (result.stdout + result.stderr)[-2000:]
-    result = snakemake(*plan, cell.format("no_such_nets.Net"), clone=start)
+    result = snakemake(*where, cell.format("no_such_nets.Net"), clone=start)
     assert result.returncode != 0 and "there is no module 'no_such_nets'" in result.stdout + result.stderr

@@ -4,6 +4,7 @@
 # Produces: nothing
 import gc
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -68,6 +69,12 @@ HARDWARE_FLAGS = (
     f"--device {HARDWARE['device']} "
     f"--{'' if HARDWARE['compile'] else 'no-'}compile "
     f"--checkpoint-minutes {HARDWARE['checkpoint_minutes']}"
+)
+# Taken only where PyTorch trains (stages/tune.py), so in the command of one job and in no settings.
+PUBLISHED = (
+    f"--published {shlex.quote(str(ROOT / TABULAR['published']))}"
+    if TABULAR.get("published")
+    else ""
 )
 TABLE_NAMES = {*CONFIG["tables"]}
 

@@ -36,6 +36,7 @@ rule tune_dataset:
             --table {input.table:q} \
             --trials {output.trials:q} \
             --best {output.best:q} \
+            {PUBLISHED} \
             --processes $(({threads} + 1)) \
             2>&1 | tee {log:q}
         """

@@ -11,9 +11,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..measures import count_dropped, expected_increase
 from ..records import tabular
 from . import verdict
 from .catalogue import Claim
+from .exact import exp, log
 from .verdict import METRICS, Measurement, as_frame, decide, for_data_set, named, paired, row
 
 ALL = "all data sets"
@@ -88,7 +90,7 @@ def ratio_at_most_betas(claim: Claim, tables: list[Table], settings) -> list[dic
         sides = [(metric, 0), *((metric, beta) for beta in between)]
         runs, left_out = _runs(table, sides, positive=True)
         ratios = runs.iloc[:, 1:].to_numpy() / runs.iloc[:, :1].to_numpy()
-        means = np.exp(np.log(ratios).mean(0)) if len(ratios) else np.full(len(between), np.nan)
+        means = exp(log(ratios).mean(0)) if len(ratios) else np.full(len(between), np.nan)
         beyond = [beta for beta, mean in zip(between, means, strict=True) if claim.below and mean >= claim.below]
         from_where = f", beyond {claim.below:g} from beta {beyond[0]:g}" if beyond else ""
         effect = f"{means[-1]:.2g} at beta {between[-1]:g}{from_where}" if len(ratios) else ""
@@ -185,11 +187,9 @@ def increase_over_prediction(claim: Claim, tables: list[Table], settings) -> lis
         rate, beta = tabular.drop_rates(table.records)[-1], claim.options["beta"]
         runs, left_out = _runs(table, [(f"increase_{rate:g}", beta), ("div", beta), ("learners", beta)], positive=True)
         increase, div, learners = runs.to_numpy().T
-        kept = learners - np.floor(learners * rate + 1e-9)  # as `measures.codependence` drops them
+        kept = learners - [count_dropped(one, rate) for one in learners]
         caption = f"increase({beta:g}), {rate:.0%} dropped / DIV({beta:g}) (M - k) / (k (M - 1))"
-        return Measurement(
-            caption, increase / (div * (learners - kept) / (kept * (learners - 1))), left_out, ratio=True
-        )
+        return Measurement(caption, increase / expected_increase(div, learners, kept), left_out, ratio=True)
 
     return _on_each(claim, _with_rates(tables, 1), settings, measured)
 

@@ -241,7 +241,7 @@ def expected_increase(case: Case) -> float:
     for kept in range(1, learners + 1):
         choices = torch.tensor(list(itertools.combinations(range(learners), kept)))
         mean = ((f[:, choices].mean(2) - y[:, None]) ** 2).mean(1)
-        errors.append(theory.Sides(mean, err + div * (learners - kept) / (kept * (learners - 1))).error())
+        errors.append(theory.Sides(mean, err + theory.expected_increase(div, learners, kept)).error())
     return max(errors)
 
 

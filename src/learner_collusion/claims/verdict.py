@@ -16,6 +16,7 @@ import pandas as pd
 from ..errors import UserError
 from ..records.claims import CLAIMS as SCHEMA
 from .catalogue import Claim
+from .exact import exp, log
 from .intervals import estimate, holm, interval, p_values
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
@@ -66,7 +67,7 @@ def decide(claim: Claim, dataset: str, measured: Measurement, confidence: float)
         return row(claim, dataset, measured.caption, verdict=LEFT_OUT, note=note)
     if not np.isfinite(found).all() or (measured.ratio and (found <= 0).any()):
         raise ValueError("Measured values must be finite, and ratios positive: leave the other runs out by name.")
-    to, back = (np.log, np.exp) if measured.ratio else (_same, _same)
+    to, back = (log, exp) if measured.ratio else (_same, _same)
     scaled, limits = to(found), {side: float(to(bound)) for side, bound in thresholds(claim).items()}
     value, low, high, p = float(estimate(scaled, measured.rank)), NAN, NAN, NAN
     remarks = [measured.note, without]

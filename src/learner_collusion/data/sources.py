@@ -7,7 +7,7 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import UserError
@@ -36,7 +36,49 @@ def fetch(
 
     Errors: UserError where neither has the file, or what they have is not the expected file.
     """
-    reasons = []
+
+    def wrong(content: bytes) -> str:
+        found = hashlib.sha256(content).hexdigest()
+        return "" if sha256 is None or found in sha256 else f"SHA-256 {found[:12]}..., not {sha256[0][:12]}..."
+
+    try:
+        source, content = _ask(url, file, wrong, mirror, retries, timeout)
+    except (Unavailable, Damaged) as reason:
+        raise UserError(
+            f"{file} is not available: {reason}. Put the original file into a folder and set {MIRROR_VARIABLE} to it."
+        ) from None
+    with replacing(output) as beside:
+        beside.write_bytes(content)
+    return source
+
+
+def original(
+    url: str, file: str, md5: str, mirror: str | None = None, retries: int = 2, timeout: float = 20
+) -> tuple[str, bytes]:
+    """Where an official archive came from (its URL, or "the mirror"), and its bytes.
+
+    Errors: Unavailable where neither has it; UserError where no copy is the official file.
+    """
+
+    def wrong(content: bytes) -> str:
+        return "" if hashlib.md5(content, usedforsecurity=False).hexdigest() == md5 else "wrong MD5"
+
+    try:
+        source, content = _ask(url, file, wrong, mirror, retries, timeout)
+    except Damaged as reason:
+        raise UserError(f"{file} is not available: {reason}. Fetch the original again.") from None
+    return url if source == "origin" else "the mirror", content
+
+
+class Damaged(Exception):
+    """No source has the file, and at least one has another file in its place; the message says why."""
+
+
+def _ask(
+    url: str | None, file: str, wrong: Callable[[bytes], str], mirror: str | None, retries: int, timeout: float
+) -> tuple[str, bytes]:
+    """The first source, "origin" or "mirror", whose file is right, and that file; `wrong` says what is not right of one."""
+    reasons, kind = [], Unavailable
     for source, read in (
         ("origin", lambda: download(url, file, retries, timeout)),
         ("mirror", lambda: find(mirror, file)),
@@ -46,37 +88,11 @@ def fetch(
         except Unavailable as reason:
             reasons.append(str(reason))
             continue
-        checksum = hashlib.sha256(content).hexdigest()
-        if sha256 is None or checksum in sha256:
-            with replacing(output) as beside:
-                beside.write_bytes(content)
-            return source
-        reasons.append(
-            f"the {source}'s copy is another file or damaged (SHA-256 {checksum[:12]}..., not {sha256[0][:12]}...)"
-        )
-    raise UserError(
-        f"{file} is not available: {'; '.join(reasons)}. Put the original file into a folder and set {MIRROR_VARIABLE} "
-        "to it."
-    )
-
-
-def original(
-    url: str, file: str, md5: str, mirror: str | None = None, retries: int = 2, timeout: float = 20
-) -> tuple[str, bytes]:
-    """Where an official archive came from (its URL, or "the mirror"), and its bytes.
-
-    Errors: Unavailable where neither has it; UserError where the first copy is not the official file.
-    """
-    try:
-        where, content = url, download(url, file, retries, timeout)
-    except Unavailable as reason:
-        try:
-            where, content = "the mirror", find(mirror, file)
-        except Unavailable as second:
-            raise Unavailable(f"{reason}, and {second}") from None
-    if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
-        raise UserError(f"{file} from {where} is damaged or another file (wrong MD5): fetch the original again.")
-    return where, content
+        if not (problem := wrong(content)):
+            return source, content
+        reasons.append(f"the {source}'s copy is another file or damaged ({problem})")
+        kind = Damaged
+    raise kind("; ".join(reasons))
 
 
 def download(url: str | None, file: str, retries: int, timeout: float) -> bytes:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from ..claims.verdict import standard_deviation_band
 from ..errors import UserError
+from ..measures import count_dropped, expected_increase
 from ..records import parquet
 from ..records.tabular import RECORDS, by_beta, drop_rates
 from .style import (
@@ -109,8 +110,8 @@ def _predicted(table: pd.DataFrame, dataset: str, rate: float) -> np.ndarray:
     div, m = (by_beta(table, dataset, metric) for metric in ("div", "learners"))
     if div.empty or m.empty:
         return np.full(by_beta(table, dataset, f"increase_{rate:g}").shape[1], np.nan)
-    kept = m - (m * rate + 1e-9).astype(int)  # int(M rate) are dropped
-    return (div * (m - kept) / (kept * (m - 1)).where(m > kept, 1)).mean().to_numpy()
+    kept = m - m.map(lambda learners: count_dropped(learners, rate))
+    return expected_increase(div, m, kept).mean().to_numpy()
 
 
 def _draw(panel, mine: pd.DataFrame, by: str, colours: list[str] | None = None) -> int:

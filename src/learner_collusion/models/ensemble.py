@@ -4,7 +4,8 @@ An `Ensemble` gives (batch, learners, classes), the form that `decompose` and `A
 """
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 
 import torch
 from torch import Tensor, nn
@@ -27,14 +28,15 @@ class Ensemble(nn.Module):
         self.classes = classes
         self._layers = side_by_side.layers_of(self.learners)
         self._joint = 0 if self._layers is None else side_by_side.count_joint(self._layers[0])
+        self._few = self._joint > 0 and side_by_side.has_few_channels(self._layers[0])
         self.pooled = self._joint > 0 and side_by_side.is_pooled(self._layers[0][:3])
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores (batch, learners, classes) of inputs (batch, ...). UserError where a learner's output has another shape."""
-        if self._joint:
+        if self._joint and (self._few or not x.is_cuda):  # a GPU likes neighbours of other learners no better
             outputs = side_by_side.run(self._layers, self._joint, x)
         else:
-            outputs = [learner(x) for learner in self.learners]
+            outputs = at_once([partial(learner, x) for learner in self.learners], x.device)
         self._check(outputs, len(x))
         return torch.stack(outputs, 1)
 
@@ -50,6 +52,26 @@ class Ensemble(nn.Module):
                 f"The learner {type(learner).__name__} must give scores (batch, classes) of shape ({batch}, "
                 f"{classes or 'classes'}), but gave {gave}: change its last layer."
             )
+
+
+def at_once(calls: list[Callable[[], Tensor]], device: torch.device) -> list[Tensor]:
+    """What each of `calls` gives; on a GPU each runs on a stream of its own, since a single learner leaves much of it idle."""
+    if device.type != "cuda":
+        return [call() for call in calls]
+    here, outputs = torch.cuda.current_stream(device), []
+    streams = _streams(len(calls), device)
+    for call, stream in zip(calls, streams, strict=True):
+        stream.wait_stream(here)
+        with torch.cuda.stream(stream):
+            outputs.append(call())
+    for stream in streams:
+        here.wait_stream(stream)
+    return outputs
+
+
+@cache
+def _streams(count: int, device: torch.device) -> list[torch.cuda.Stream]:
+    return [torch.cuda.Stream(device) for _ in range(count)]
 
 
 def ensemble(model: str, learners: int, classes: int, width: float = 1, **options) -> Ensemble:

@@ -59,9 +59,14 @@ def count_joint(layers: Sequence[nn.Module]) -> int:
     """How many of the first layers of a learner can run as one call for all learners."""
     if type(layers[0]) is not nn.Conv2d:
         return 0
-    few = layers[0].out_channels < _FEW_CHANNELS
+    few = has_few_channels(layers)
     alone = (i for i, layer in enumerate(layers) if not _can_join(layer, few))
     return next(alone, len(layers))
+
+
+def has_few_channels(layers: Sequence[nn.Module]) -> bool:
+    """Whether a learner's layers with parameters run faster beside those of the others."""
+    return layers[0].out_channels < _FEW_CHANNELS
 
 
 def is_pooled(layers: Sequence[nn.Module]) -> bool:

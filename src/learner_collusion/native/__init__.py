@@ -1,8 +1,9 @@
 """The native library, one shared object that `pip install` compiles if it can, called through ctypes.
 
 Three parts, each with its Python binding beside its C++: `native.engine` trains sweeps of MLPs, `native.process` is the
-Gaussian process of their tuning, `native.convolution` is a layer for CNNs. ctypes releases the GIL while the library runs. For tests and measurements: set LEARNER_COLLUSION_ISA to
-portable or avx2 to use less than the machine offers, LEARNER_COLLUSION_NATIVE to the path of another build.
+Gaussian process of their tuning, `native.convolution` is a layer for CNNs. ctypes releases the GIL while the library runs.
+For tests and measurements: set LEARNER_COLLUSION_ISA to portable or avx2 to use less than the machine offers,
+LEARNER_COLLUSION_NATIVE to the path of another build, or to none as if there were none.
 """
 
 import ctypes
@@ -18,7 +19,7 @@ _INSTRUCTION_SETS = {"auto": 0, "portable": 1, "avx2": 2, "avx512": 3}
 def compiled() -> ctypes.CDLL | None:
     """The compiled library, or None if the package was installed without a C++ compiler."""
     if path := os.environ.get("LEARNER_COLLUSION_NATIVE"):
-        return ctypes.CDLL(path)
+        return None if path == "none" else ctypes.CDLL(path)
     for suffix in importlib.machinery.EXTENSION_SUFFIXES:
         path = Path(__file__).with_name("_native" + suffix)
         if path.exists():

@@ -219,8 +219,10 @@ def differences(config: dict, paper: dict, *parts: str) -> list[str]:
 
     A part is "tabular", "theory", "claims", "illustration", or "images.<experiment>" with its protocol.
     """
-    several = sum(part.startswith("images.") for part in parts) > 1
-    found = []
+    experiments = sum(part.startswith("images.") for part in parts)
+    several = experiments > 1
+    precision, papers = (_at(one, "images.hardware.precision") for one in (config, paper))
+    found = compare("precision", precision, papers) if experiments else []
     for part in parts:
         for (name, ours), (_, theirs) in zip(_settings(config, part), _settings(paper, part), strict=True):
             mine = compare(name, ours, theirs)

@@ -12,6 +12,7 @@ import re
 import tomllib
 from pathlib import Path
 
+from .kept import Kept
 from .scopes import Names, names_of, scan, statements
 from .users_code import module_text
 
@@ -29,6 +30,21 @@ def fingerprint(*roots: str) -> str:
     With "!" at its end only the definition itself counts: a command that hands on to one family or another. "=text" counts
     as it stands: options of a registry's entry. "path:my_module.MyNet" is code of the user, outside of the package.
     """
+    if any(root.startswith("path:") for root in roots):
+        return _worked_out(roots)
+    key = " ".join(roots)
+    kept = _kept()
+    if key not in kept:
+        kept[key] = _worked_out(roots)
+    return kept[key]
+
+
+@functools.cache
+def _kept() -> Kept:
+    return Kept(PACKAGE)
+
+
+def _worked_out(roots: tuple[str, ...]) -> str:
     reached: dict[tuple[str, str], str] = {}
     queue = []
     for root in roots:

@@ -131,10 +131,12 @@ def _provenance(results: Path, gallery: Path, cores: int) -> str:
     text = "## Provenance\n\n"
     if engines := sorted({engine for metadata in known for engine in _values(metadata, "engine")}):
         text += f"Engine that trained the tabular models: {', '.join(engines)}. "
-    versions = {}
+    versions: dict[str, set[str]] = {}  # of one package several, where machines differ
     for found in (provenance for metadata in known for provenance in _values(metadata, "provenance")):
-        versions |= found
-    text += "Versions: " + ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) + ".\n\n"
+        for name, version in found.items():
+            versions.setdefault(name, set()).add(version)
+    listed = (f"{name} {' and '.join(sorted(found))}" for name, found in sorted(versions.items()))
+    text += f"Versions: {', '.join(listed)}.\n\n"
     text += f"Machine: {_processor()}, {cores} cores, {platform.system()}.\n\n"
     with open(gallery / TIMES, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

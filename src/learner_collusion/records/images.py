@@ -1,11 +1,16 @@
 """The image records: their schemas, and queries that answer with tidy frames."""
 
-from collections.abc import Iterable
+from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 
 from .rows import unique
+
+if TYPE_CHECKING:  # who trains a cell needs the schema alone
+    import pandas as pd
 
 # One row per number of an evaluation of one cell: `learner` is -1 for the ensemble's own. Evaluations count from 1;
 # there is one after each epoch, or after each `evaluate_every` batches where the protocol says so.
@@ -79,7 +84,7 @@ def at_best(
     if of_learners:
         learners = wanted["learners"].iloc[0] if len(wanted) else 0
         means = means.where(joined.count() == learners)
-    found = means.unstack(by).reindex(columns=pd.Index(levels, name=by)).sort_index()
+    found = means.unstack(by).reindex(columns=levels).rename_axis(columns=by).sort_index()
     return found.dropna() if complete else found
 
 

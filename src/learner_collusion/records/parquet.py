@@ -1,28 +1,35 @@
 """Parquet in and out: pandas frames with a declared schema, metadata in the file, atomic writes. Identical input gives
 identical bytes."""
 
+from __future__ import annotations
+
 import json
 import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import UserError
 from ..files import replacing
 
+if TYPE_CHECKING:  # an image cell writes columns, and does not wait for pandas
+    import pandas as pd
+
 _KEY = b"learner_collusion"
+_PLAIN = {pa.int32(): int, pa.int64(): int, pa.float64(): float, pa.string(): str}
 
 
 def write(path: str | Path, table: pd.DataFrame | Mapping, schema: pa.Schema, metadata: dict | None = None) -> None:
     """Write a frame, or columns by name, as `schema` says; `metadata` (JSON) is stored in the file."""
-    if isinstance(table, pd.DataFrame):
-        arrow = pa.Table.from_pandas(table, schema, preserve_index=False)
+    if isinstance(table, Mapping):
+        arrow = pa.table({field.name: _array(table[field.name], field.type) for field in schema}, schema=schema)
     else:
-        arrow = pa.table(dict(table), schema=schema)
+        arrow = pa.Table.from_pandas(table, schema, preserve_index=False)
     arrow = arrow.replace_schema_metadata({_KEY: json.dumps(metadata or {}, sort_keys=True)})
     with replacing(path) as beside:
         pq.write_table(arrow, beside, compression="zstd")
@@ -80,6 +87,19 @@ def _open(path: str | Path, reader):
         raise UserError(
             f"{path} is not a complete Parquet file: delete it and run the workflow again to make it anew."
         ) from None
+
+
+def _array(values, kind: pa.DataType):
+    """A column for Arrow, which imports pandas to look into a list: of plain numbers or texts it gets the bytes."""
+    plain = _PLAIN.get(kind)
+    if plain is None or not isinstance(values, list) or not all(isinstance(value, plain) for value in values):
+        return values
+    if plain is str:
+        texts = [value.encode() for value in values]
+        parts = [np.cumsum([0, *map(len, texts)], dtype=np.int32), b"".join(texts)]
+    else:
+        parts = [np.array(values, kind.to_pandas_dtype())]
+    return pa.Array.from_buffers(kind, len(values), [None, *map(pa.py_buffer, parts)])
 
 
 def _metadata(schema: pa.Schema) -> dict:

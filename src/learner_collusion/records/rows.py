@@ -1,8 +1,13 @@
 """Checks of rows that every family of records needs."""
 
-import pandas as pd
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from ..errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def unique(rows: pd.DataFrame, keys: list[str], what: str) -> pd.DataFrame:

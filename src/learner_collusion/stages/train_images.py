@@ -118,7 +118,7 @@ def train(
         return
     from ..training import loop
     from ..training.batches import Images, on_device
-    from ..training.device import prepare_device
+    from ..training.device import described, prepare_device
 
     device = prepare_device(hardware)
     chosen = Images(**choose(arrays, cell, settings), **plain["dataset"])
@@ -133,6 +133,7 @@ def train(
     )
     trained = loop.train(data, cell, settings.protocol, settings.seed, hardware, device, path, origin)
     metadata |= {name: getattr(trained, name) for name in ("best_evaluation", "diverged", "convolution")}
+    metadata["hardware"] = described(hardware, device)
     parquet.write(history, history_columns(trained), CELL_HISTORY, metadata)
     if path is not None:
         path.unlink(missing_ok=True)

@@ -56,6 +56,11 @@ def add_arguments(parser) -> None:
     parser.add_argument("--trials", help="all trials (default: results/tabular/DATASET/trials.parquet)")
     parser.add_argument("--best", help="the best point of each run (default: results/tabular/DATASET/best.parquet)")
     parser.add_argument(
+        "--published", metavar="FILE",
+        help="records whose hyper-parameters are taken where PyTorch would search: its last bits are not the native engine's, "
+        "so its search ends elsewhere (default: always search)",
+    )  # fmt: skip
+    parser.add_argument(
         "--processes", type=plan.positive, default=2, help="among which the runs are divided (default: 2)"
     )
     plan.add_settings_arguments(parser)
@@ -67,7 +72,42 @@ def run(options) -> None:
     folder = plan.results(f"tabular/{options.dataset}")
     trials, best = options.trials or f"{folder}/trials.parquet", options.best or f"{folder}/best.parquet"
     table = options.table or plan.results(f"datasets/{options.dataset}.parquet")
-    tune(table, options.dataset, settings, trials, best, options.processes, options.run)
+    from ..training.sweep import choose_engine
+
+    if options.published and choose_engine(settings.engine, settings.device) == "torch":
+        take_published(options.published, options.dataset, settings, trials, best)
+    else:
+        tune(table, options.dataset, settings, trials, best, options.processes, options.run)
+
+
+def take_published(records: str, dataset: str, settings: Settings, trials: str, best: str) -> None:
+    """Write the winning points that published records were made with as the only trials; nothing is trained.
+
+    Errors: UserError where the records lack the data set, or were tuned with other settings.
+    """
+    import pandas as pd
+
+    from ..records import parquet
+    from ..records.tabular import BEST, TRIALS
+
+    training = parquet.read_metadata(records).get(dataset, {}).get("training", {})
+    points, wanted = training.get("hyperparameters", {}), recorded(dataclasses.asdict(settings))
+    if training.get("tuned") != wanted or sorted(map(int, points)) != list(range(settings.runs)):
+        raise UserError(
+            f"{records} has no hyper-parameters of {dataset} tuned with these settings: set tabular.published to null to search."
+        )
+    rows = pd.DataFrame([{"run": int(run), **point} for run, point in points.items()]).sort_values("run")
+    rows = rows.assign(epochs=None, diverged=None, repeated=False)  # the records do not tell them
+    metadata = {
+        "dataset": dataset,
+        "settings": wanted,
+        "engine": "torch",
+        "published": Path(records).name,
+        "provenance": parquet.provenance(),
+    }
+    parquet.write(trials, rows[TRIALS.names], TRIALS, metadata)
+    parquet.write(best, rows[BEST.names], BEST, metadata)
+    print(f"{dataset}: no native engine here, so the published hyper-parameters in place of a search", flush=True)
 
 
 def tune(

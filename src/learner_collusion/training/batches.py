@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..measures import count_dropped
 from ..seeds import generator, torch_seed
 from . import augment
 from .protocol import Cell, Protocol
@@ -130,7 +131,7 @@ def draw_staying(
     if not cell.drop_rate:
         return [None] * len(sizes)
     if protocol.dropout_per == "batch":
-        stay = cell.learners - int(cell.learners * cell.drop_rate + 1e-9)
+        stay = cell.learners - count_dropped(cell.learners, cell.drop_rate)
         chosen = torch.rand(len(sizes), cell.learners, generator=random).argsort(1)[:, :stay].sort(1).values
         return list(chosen.to(device))
     masks = (torch.rand(rows, cell.learners, generator=random) >= cell.drop_rate).float().to(device)

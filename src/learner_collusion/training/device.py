@@ -2,11 +2,13 @@
 
 import contextlib
 import fcntl
+import os
 import tempfile
 from pathlib import Path
 
 import torch
 
+from .. import native
 from ..errors import UserError
 from .protocol import Hardware
 
@@ -28,6 +30,22 @@ def prepare_device(hardware: Hardware) -> torch.device:
         )
     names = [str(torch.cuda.get_device_properties(i).uuid) for i in range(torch.cuda.device_count())]
     return torch.device("cuda", lock_free_gpu(names))
+
+
+# What users set so that a processor computes as a smaller one would.
+_LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS", "LEARNER_COLLUSION_ISA")
+
+
+def described(hardware: Hardware, device: torch.device) -> dict:
+    """What the last bits of a cell depend on, beside the versions of packages (docs/reproducibility.md)."""
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "compile": hardware.compile,
+        "threads": hardware.threads,
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "native": native.instruction_set() if native.compiled() is not None else None,
+        "limits": {name: os.environ[name] for name in _LIMITS if name in os.environ},
+    }
 
 
 _locks: list = []  # open lock files; closed, and so released, when the process ends

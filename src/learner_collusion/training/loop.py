@@ -8,11 +8,12 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..models.ensemble import Ensemble, ensemble
 from ..models.registry import MODELS
@@ -23,6 +24,8 @@ from . import checkpoint as checkpoints
 from .batches import Batch, Data
 from .device import autocast
 from .evaluation import METRICS, SPLITS, evaluate, measure
+from .graphs import compiled, replayed
+from .optimiser import make_optimiser
 from .protocol import Cell, Hardware, Protocol
 
 
@@ -67,8 +70,11 @@ def train(
         print(f"{checkpoint} belongs to other settings: training starts anew.", flush=True)
     with autocast(hardware, device):
         native = model.pooled and not hardware.compile and convolution.usable(torch.zeros(1, device=device))
-    forward = torch.compile(model) if hardware.compile else model
+    forward = compiled(model, protocol.batch_size) if hardware.compile else model
     augmented = AugmentedLoss(cell.beta, "cross_entropy", cell.averaging, reduction="none")
+    advance = partial(step, forward, optimiser, augmented, hardware)
+    if device.type == "cuda":
+        advance = replayed(advance, optimiser, protocol.batch_size)
     every = protocol.evaluate_every or data.batches
     saved = time.monotonic()
     model.train()
@@ -78,7 +84,7 @@ def train(
         if progress.batch == 0:
             torch.manual_seed(torch_seed(*identity, epoch, "dropout"))
         for batch in data.training(epoch, progress.batch):
-            progress.add(step(forward, optimiser, augmented, batch, hardware), len(batch.targets), data.batches)
+            progress.add(advance(batch), len(batch.targets), data.batches)
             if progress.steps % every == 0 or progress.epoch == protocol.epochs:
                 evaluated = [evaluate(model, forward, data.evaluation(s), cell.averaging, hardware) for s in SPLITS[1:]]
                 progress.record(*evaluated)
@@ -100,7 +106,7 @@ def build(cell: Cell, protocol: Protocol, classes: int) -> Ensemble:
 
 
 def step(
-    forward: Callable, optimiser: torch.optim.Optimizer, augmented: AugmentedLoss, batch: Batch, hardware: Hardware
+    forward: Callable, optimiser: torch.optim.Optimizer, augmented: AugmentedLoss, hardware: Hardware, batch: Batch
 ) -> Tensor:
     """One step of the optimiser; what the batch measured of all learners before it, as `measure` sums it."""
     with autocast(hardware, batch.targets.device):
@@ -124,15 +130,6 @@ def objective(augmented: AugmentedLoss, scores: Tensor, targets: Tensor, staying
     weights = torch.where(counts[:, None], staying, 1.0)
     losses = augmented(scores, targets, weights / weights.sum(1, keepdim=True))
     return (losses * counts).sum() / counts.sum().clamp(min=1)
-
-
-def make_optimiser(model: nn.Module, protocol: Protocol) -> torch.optim.Optimizer:
-    """Fused, so that a step is a few calls for all parameters."""
-    rate, decay = protocol.learning_rate, protocol.weight_decay
-    if protocol.optimiser == "sgd":
-        momentum = protocol.momentum
-        return torch.optim.SGD(model.parameters(), rate, momentum=momentum, weight_decay=decay, fused=True)
-    return torch.optim.Adam(model.parameters(), rate, weight_decay=decay, fused=True)
 
 
 def set_rate(optimiser: torch.optim.Optimizer, protocol: Protocol, epoch: int) -> None:

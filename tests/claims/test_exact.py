@@ -1,0 +1,54 @@
+"""Logarithms and exponentials that every machine shares, and claims made of them."""
+
+import math
+import os
+import subprocess
+import sys
+
+import numpy as np
+from conftest import ROOT
+from hypothesis import given
+from hypothesis import strategies as st
+
+from learner_collusion.claims import exact
+
+
+@given(st.floats(1e-300, 1e300))
+def test_within_the_last_bit_of_the_c_library(number):
+    for mine, its in ((exact.log, math.log), (exact.exp, math.exp)):
+        argument = number if its is math.log or number < 700 else 700 / number
+        assert abs(float(mine(argument)) - its(argument)) <= math.ulp(its(argument))
+
+
+def test_shapes_and_special_numbers():
+    found = exact.log(np.array([[1.0, 0.0], [math.inf, math.nan]]))
+    np.testing.assert_array_equal(found, [[0, -math.inf], [math.inf, math.nan]])
+    np.testing.assert_array_equal(
+        exact.exp([0, -math.inf, math.inf, math.nan, 1e3]), [1, 0, math.inf, math.nan, math.inf]
+    )
+    assert exact.log(np.empty((0, 3))).shape == (0, 3) and exact.exp(2.0).shape == ()
+
+
+def test_claims_do_not_depend_on_numpys_instructions():
+    code = (
+        "from types import SimpleNamespace; import pandas as pd;"
+        "from learner_collusion.claims import catalogue, tabular; from learner_collusion.records import parquet;"
+        f"records = parquet.read({str(ROOT / 'docs/gallery/tabular.parquet')!r});"
+        "claims = [claim for claim in catalogue.CLAIMS if claim.part == 'tabular'];"
+        "paper = {'tabular': list(records['dataset'].unique())};"
+        "settings = SimpleNamespace(claims=claims, confidence=0.95, paper=paper, runs=10);"
+        "judged = tabular.judge(records, {}, settings).select_dtypes(float);"
+        "print(len(judged), judged.to_numpy().tobytes().hex())"
+    )
+    features = "AVX2 FMA3 AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR X86_V3 X86_V4"
+    found = set()
+    for disabled in ("", features):
+        process = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code],
+            env=os.environ | {"NPY_DISABLE_CPU_FEATURES": disabled},
+            capture_output=True,
+            text=True,
+        )
+        assert process.returncode == 0, process.stderr
+        found.add(process.stdout)
+    assert len(found) == 1 and int(found.pop().split()[0]) > 30
