@@ -18,13 +18,14 @@ endif
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 NATIVE := $(shell find src/learner_collusion/native -name "*.cpp" -o -name "*.h" -o -name flags.toml)
 
-.PHONY: help setup demo verify verify-demo test test-compilers lint reproduce report gallery bench clean
+.PHONY: help setup demo verify verify-demo test test-compilers lint reproduce sensitivity report gallery bench clean
 
 help:
 	@echo "make demo       the tabular experiments on a table that comes with scikit-learn: figures and verdicts in minutes"
 	@echo "make test       lint and all tests"
 	@echo "make test-compilers  the native library from other compilers, on an emulated arm64, under sanitizers (minutes)"
 	@echo "make reproduce  the tabular experiments and the theory at the paper's settings (needs the network or a mirror)"
+	@echo "make sensitivity  the tabular half again with each open choice changed: which verdicts stay (about an hour)"
 	@echo "make verify     make all of it again in runs/verify, and compare each number with the published one; on a GPU: DEVICE=cuda"
 	@echo "make verify-demo  the same with make demo, which needs no network"
 	@echo "make report     what make reproduce made, as one page: results/report.html"
@@ -53,6 +54,11 @@ demo: setup
 reproduce: setup
 	@$(BIN)/learner-collusion run --title "The tabular half of the paper" \
 	    --results results -- $(BIN)/snakemake --cores all --configfile workflow/presets/tabular.yaml
+
+sensitivity: setup
+	@$(BIN)/learner-collusion run --title "Which verdicts stay under other open choices" \
+	    --results runs/sensitivity/results -- $(BIN)/snakemake --cores all \
+	    --configfile workflow/presets/sensitivity.yaml --directory runs/sensitivity
 
 verify: setup
 	@$(BIN)/learner-collusion run --title "The tabular half of the paper, to be compared" \

@@ -21,6 +21,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/settings.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/tabular.smk"
+include: "workflow/rules/sensitivity.smk"
 include: "workflow/rules/images.smk"
 include: "workflow/rules/results.smk"
 

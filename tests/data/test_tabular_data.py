@@ -82,6 +82,14 @@ def test_a_file_without_a_header(tmp_path):
     assert prepared(tmp_path, "1,A,2\n3,B,4\n", columns=("x", "c", "y")) == {"x": [1, 3], "c": ["A", "B"], "y": [2, 4]}
 
 
+def test_missing_values_are_filled_with_the_mean_where_target_and_categories_are_there(tmp_path):
+    text = "x,c,y,n\n1,A,2,a\n,A,3,a\n4,B,5,\n6,,7,b\n8,B,,b\n"
+    assert prepared(tmp_path, text, drop=("n",)) == {"x": [1.0], "c": ["A"], "y": [2.0]}
+    filled = prepared(tmp_path, text, drop=("n",), missing="mean")
+    assert filled == {"x": [1.0, 2.5, 4.0], "c": ["A", "A", "B"], "y": [2.0, 3.0, 5.0]}
+    assert parquet.read_metadata(tmp_path / "t.parquet")["rows_with_missing_values"] == 2
+
+
 def test_prepare_types_and_drops_missing_rows(tmp_path):
     raw = write(tmp_path, "x,c,y,n\n1,2,3,a\n,2,3,a\n4,1,5,\n6,1,7,b\n")
     tabular.prepare(raw, tmp_path / "t.parquet", "t", table(drop=("n",)))

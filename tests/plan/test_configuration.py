@@ -148,9 +148,9 @@ def test_an_experiment_and_a_model_of_ones_own_need_no_change_to_the_schema(conf
 def test_the_parts_are_those_of_the_catalogue_the_judges_and_the_aggregation():
     from learner_collusion.stages import aggregate, claims
 
-    assert list(parts.PARTS) == [part for part in catalogue.PARTS if part in parts.PARTS]
+    assert list(parts.JUDGED) == [part for part in catalogue.PARTS if part in parts.PARTS]
     assert {figure.part for figure in FIGURES.values()} | {table.part for table in TABLES.values()} <= set(parts.PARTS)
-    assert all(callable(getattr(claims, f"judge_{part}")) for part in parts.PARTS)
+    assert all(callable(getattr(claims, f"judge_{part}")) for part in parts.JUDGED)
     assert all(callable(getattr(aggregate, part)) for part in parts.RECORDED)
     for part in parts.RECORDED:
         module, _, name = parts.PARTS[part].records.partition(":")

@@ -292,3 +292,30 @@ def test_a_model_that_is_not_found_is_told(elsewhere):
         with pytest.raises(UserError, match="there is no module") as caught:
             of_model(model)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("stages/tune.py", "DIVERGED = 10.0", "DIVERGED = 20.0"),
+        ("stages/evaluate.py", "1e-9 * max", "1e-8 * max"),
+        ("data/splits.py", "FEWEST_ROWS = 5", "FEWEST_ROWS = 6"),
+        ("native/engine/kernel.h", "(T)0.999 * square[p]", "(T)0.99 * square[p]"),
+    ],
+)
+def test_a_variant_is_stale_when_a_stage_that_it_makes_anew_is(package, file, old, new):
+    read_anew()
+    before = provenance.fingerprint("stages.sensitivity")
+    edit(package / file, old, new)
+    read_anew()
+    assert provenance.fingerprint("stages.sensitivity") != before
+
+
+def test_a_change_of_a_claim_judges_the_variants_again_and_makes_none_anew(package):
+    roots = (("stages.sensitivity",), ("stages.aggregate:sensitivity", "stages.aggregate:run!"))
+    read_anew()
+    before = [provenance.fingerprint(*root) for root in roots]
+    edit(package / "claims/intervals.py", "(1 - confidence) / 2", "(1 - confidence) / 3")
+    read_anew()
+    after = [provenance.fingerprint(*root) for root in roots]
+    assert before[0] == after[0] and before[1] != after[1]

@@ -10,10 +10,11 @@ from conftest import ROOT
 
 from learner_collusion.errors import UserError
 from learner_collusion.figures.registry import FIGURES
-from learner_collusion.plan import settings
+from learner_collusion.plan import sensitivity, settings
 from learner_collusion.publishing.registry import TABLES
 from learner_collusion.stages import claims, figure, table, train_images, train_tabular, tune
 from learner_collusion.stages.evaluate import Settings as Evaluate
+from learner_collusion.stages.sensitivity import Settings as Sensitivity
 
 
 def everything(config):
@@ -24,12 +25,14 @@ def everything(config):
     ]
     parts += [("train_images", f"{p}-{d}") for p in config["images"]["protocols"] for d in config["images"]["datasets"]]
     parts += [("figure", name) for name in FIGURES] + [("table", name) for name in TABLES]
+    parts += [("sensitivity", name) for name in sensitivity.variants(config)]
     return parts + [("claims", part) for part in ("theory", "tabular", "images")]
 
 
 def test_every_stage_reads_its_part(config):
     kinds = {"tune": tune.Settings, "train_tabular": train_tabular.Settings, "evaluate": Evaluate, "figure": figure.Settings,
-             "train_images": train_images.Settings, "table": table.Settings, "claims": claims.Settings}  # fmt: skip
+             "train_images": train_images.Settings, "table": table.Settings, "claims": claims.Settings,
+             "sensitivity": Sensitivity}  # fmt: skip
     for stage, part in everything(config):
         found = yaml.safe_load(settings.as_yaml(settings.take(config, config, stage, part)))
         assert found == settings.take(config, config, stage, part), (stage, part)

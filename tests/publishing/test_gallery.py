@@ -45,6 +45,14 @@ def write_figure(path: Path, numbers: str, description: str) -> None:
     Path(f"{path}.csv").write_text(numbers)
 
 
+def test_a_figure_that_is_not_the_papers_has_its_name_as_title(results, tmp_path):
+    write_figure(results / "figures/sensitivity", "variant\nrefit\n", "")
+    gallery.build(results, tmp_path / "gallery", 2)
+    text = (tmp_path / "gallery/README.md").read_text()
+    assert "## Sensitivity: the tabular verdicts under other open choices\n\n![Sensitivity: " in text
+    assert "## Figure 15: small CNNs\n" in text
+
+
 def test_everything_is_copied_and_named(results, tmp_path):
     target = tmp_path / "gallery"
     gallery.build(results, target, 2)

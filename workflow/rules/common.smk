@@ -20,7 +20,7 @@ from learner_collusion.data.registry import IMAGE_SOURCES
 from learner_collusion.errors import UserError
 from learner_collusion.figures.registry import FIGURES
 from learner_collusion.models.registry import builder_code
-from learner_collusion.plan import cells, configuration, parts, settings
+from learner_collusion.plan import cells, configuration, parts, sensitivity, settings
 from learner_collusion.plan.provenance import fingerprint, outdated_library
 from learner_collusion.publishing.registry import TABLES
 
@@ -101,7 +101,8 @@ wildcard_constraints:
     kind="parquet|npz",
     figure="|".join(FIGURES),
     table="|".join(TABLES),
-    part="|".join(parts.PARTS),
+    part="|".join(parts.JUDGED),
+    variant=r"[a-z][a-z0-9_]*",
     records="|".join([*parts.RECORDED, *(f"images/{e}" for e in IMAGES["experiments"])]),
     protocol="|".join(IMAGES["protocols"]),
     model=r"[\w.]+",
@@ -185,17 +186,59 @@ def aggregated(wildcards):
         return expand(
             "results/records/tabular/{dataset}.parquet", dataset=TABULAR["datasets"]
         )
+    if family == "sensitivity":
+        return [
+            "results/records/tabular.parquet",
+            *expand(
+                "results/sensitivity/{variant}/records.parquet",
+                variant=sensitivity.variants(CONFIG),
+            ),
+        ]
     return cells.cells(CONFIG, [experiment] if experiment else IMAGES["enabled"])
 
 
 def family(wildcards):
-    """The family of some records: tabular or images."""
+    """The family of some records: tabular, images or sensitivity."""
     return wildcards.records.partition("/")[0]
+
+
+def aggregate_settings(wildcards):
+    """The settings by which variants are judged; records are put together as they are."""
+    return (
+        ["results/settings/aggregate/sensitivity.yaml"]
+        if family(wildcards) == "sensitivity"
+        else []
+    )
 
 
 def aggregate_code(wildcards):
     """The code that puts records of a family together."""
     return fingerprint(f"stages.aggregate:{family(wildcards)}", "stages.aggregate:run!")
+
+
+def of_the_tabular_half(wildcards):
+    """What a variant of the tabular half may take from it."""
+    return [
+        *(
+            f"results/datasets/raw/{name}/{CONFIG['tables'][name]['file']}"
+            for name in TABULAR["datasets"]
+        ),
+        *(prepared(name) for name in TABULAR["datasets"]),
+        *expand(
+            "results/tabular/{dataset}/{name}.parquet",
+            dataset=TABULAR["datasets"],
+            name=["best", "history", "predictions"],
+        ),
+        *expand(
+            "results/records/tabular/{dataset}.parquet", dataset=TABULAR["datasets"]
+        ),
+    ]
+
+
+def table_records(wildcards):
+    """The records that a table reads; most read none."""
+    path = parts.records(TABLES[wildcards.table].part)
+    return [path] if path and TABLES[wildcards.table].reads else []
 
 
 def figure_records(wildcards):

@@ -1,14 +1,15 @@
 # Results: records put together, then figures, tables and claims. They train nothing, so they run on this machine.
 #
 # Requires: results/records/tabular/<dataset>.parquet, results/images/.../history.parquet
-# Produces: results/records/{tabular,images,images/<experiment>}.parquet, results/figures/<figure>.{pdf,png,csv},
+# Produces: results/records/{tabular,images,images/<experiment>,sensitivity}.parquet, results/figures/<figure>.{pdf,png,csv},
 #           results/tables/<table>.{md,parquet}, results/claims/<part>.{md,parquet}, results/claims.{md,parquet}
 
 
 rule aggregate:
-    """Put the records of data sets, or the histories of image cells, together in one long table."""
+    """Put the records of data sets, the histories of image cells, or the claims of variants together in one long table."""
     input:
         records=aggregated,
+        settings=aggregate_settings,
     output:
         records="results/records/{records}.parquet",
     log:
@@ -23,11 +24,14 @@ rule aggregate:
         mem_mb=2000,
     params:
         family=family,
+        settings=lambda wildcards, input: ["--settings", *input.settings]
+        * bool(input.settings),
         code=aggregate_code,
     shell:
         """
         python -m learner_collusion aggregate \
             --family {params.family} \
+            {params.settings:q} \
             --inputs {input.records:q} \
             --output {output.records:q} \
             2>&1 | tee {log:q}
@@ -81,6 +85,7 @@ rule table:
     """Write a table as Markdown and Parquet: Table 2 verified numerically, Tables 3 and 4 read off the models."""
     input:
         settings="results/settings/table/{table}.yaml",
+        records=table_records,
     output:
         markdown=report(
             "results/tables/{table}.md",
@@ -103,6 +108,8 @@ rule table:
         runtime=10,
         mem_mb=1000,
     params:
+        records=lambda wildcards, input: ["--records", *input.records]
+        * bool(input.records),
         caption=lambda wildcards: TABLES[wildcards.table].caption,
         code=table_code,
     shell:
@@ -110,6 +117,7 @@ rule table:
         python -m learner_collusion table \
             --settings {input.settings:q} \
             --table {wildcards.table} \
+            {params.records:q} \
             --output {output.markdown:q} \
             --parquet {output.parquet:q} \
             2>&1 | tee {log:q}
@@ -153,7 +161,10 @@ rule claims_part:
 rule claims:
     """All verdicts in one file."""
     input:
-        parts=expand("results/claims/{part}.parquet", part=PARTS),
+        parts=expand(
+            "results/claims/{part}.parquet",
+            part=[part for part in PARTS if part in parts.JUDGED],
+        ),
     output:
         markdown=report(
             "results/claims.md", caption="../report/claims.rst", category="claims"

@@ -25,7 +25,8 @@ class Table:
 
     `columns` names the columns of a file without a header. `separator` and `decimal` are one character each; None finds
     the separator in the first line (semicolon, tab or comma), and the decimal mark in all numbers of the file (always the
-    point where commas separate). `content_sha256` is the checksum of the content, None for any.
+    point where commas separate). `content_sha256` is the checksum of the content, None for any. `missing`: what becomes of
+    a row with a missing value: "leave_out"; or "mean", of the column in its place, where target and categories are there.
     """
 
     file: str
@@ -37,13 +38,15 @@ class Table:
     columns: tuple[str, ...] | None = None
     separator: str | None = None
     decimal: str | None = None
+    missing: str = "leave_out"
 
 
 def prepare(raw: str | Path, output: str | Path, name: str, table: Table) -> None:
     """Write the prepared table: features as float64 or dictionaries of categories, the target last, no missing values.
 
     A row with a missing value in any column of the file is left out, even where that column is dropped: the last two rows
-    of Weather are extremes of the columns, without station and date. The metadata describes the table.
+    of Weather are extremes of the columns, without station and date. (With `missing: mean` dropped columns do not matter, and
+    a missing feature becomes its mean.) The metadata describes the table.
 
     Errors: UserError for a file that is not as `table` says, or has other content.
     """
@@ -56,7 +59,7 @@ def prepare(raw: str | Path, output: str | Path, name: str, table: Table) -> Non
         )
     features = [column for column in frame if column not in (*table.drop, table.target)]
     _check_types(frame, name, table, (*features, table.target), decimal)
-    complete = frame.dropna()
+    complete = frame.dropna() if table.missing == "leave_out" else _filled(frame, features, table)
     if complete.empty:
         raise UserError(f"{raw} has no row without missing values: remove its empty columns.")
     target = complete[table.target].to_numpy()
@@ -91,6 +94,13 @@ def prepare(raw: str | Path, output: str | Path, name: str, table: Table) -> Non
     }
     schema = pa.schema([(column, array.type) for column, array in arrays.items()])
     parquet.write(output, arrays, schema, description)
+
+
+def _filled(frame: pd.DataFrame, features: list[str], table: Table) -> pd.DataFrame:
+    """The rows that have the target and all categories; a missing number is the mean of its column in them."""
+    named = [column for column in features if column in table.categorical]
+    kept = frame.dropna(subset=[table.target, *named])
+    return kept.fillna(kept[[column for column in features if column not in named]].mean())
 
 
 def describe(path: str | Path) -> str:

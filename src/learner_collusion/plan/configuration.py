@@ -15,6 +15,7 @@ from ..data.registry import IMAGE_SOURCES, MIRROR_VARIABLE
 from ..errors import UserError
 from ..figures.registry import FIGURES
 from ..models.registry import DOTTED_PATH, MODELS, unknown
+from . import sensitivity
 from .parts import PARTS
 
 _HERE = Path(__file__).parent
@@ -112,12 +113,25 @@ def check(config: dict) -> None:
     if 0 not in config["tabular"]["betas"] or 1 not in config["tabular"]["betas"]:
         raise UserError("The configuration's tabular.betas must hold 0 and 1, which the claims compare: add them.")
     _check_experiments(config["images"])
+    if "sensitivity" in config["parts"]:
+        _check_variants(config)
     tuning = config["tabular"]["tuning"]
     if tuning["initial_points"] > tuning["trials"]:
         raise UserError(
             f"The configuration's tabular.tuning.initial_points is {tuning['initial_points']}, more than its "
             f"{tuning['trials']} trials: lower it."
         )
+
+
+def _check_variants(config: dict) -> None:
+    """The configuration that each variant of the sensitivity analysis makes."""
+    alone = {**config, "parts": ["tabular"]}
+    for variant in sensitivity.variants(config).values():
+        if not variant.joint:
+            try:
+                check(overlay(alone, variant.change))
+            except UserError as error:
+                raise UserError(f"In the variant {variant.name!r} of sensitivity.variants: {error}") from None
 
 
 def _check_experiments(images: dict) -> None:

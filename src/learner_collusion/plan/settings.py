@@ -15,10 +15,11 @@ from ..errors import UserError
 from ..figures.registry import FIGURES
 from ..models.registry import MODELS, title
 from ..publishing.registry import TABLES
-from . import configuration, fidelity
+from . import configuration, fidelity, sensitivity
 from .parts import RECORDED
 
 T = TypeVar("T")
+VARIED = ("prepare", "tune", "train_tabular", "evaluate")  # by `sensitivity`, in the order of the data
 
 
 def take(config: dict, paper: dict, stage: str, part: str = "") -> dict:
@@ -103,7 +104,7 @@ def _concerns(part: str, experiments: list[str]) -> list[str]:
 
 def _made(config: dict, paper: dict, part: str, experiments: list[str]) -> dict:
     """What the records of a part must have been made with; see `fidelity`."""
-    if part not in RECORDED:
+    if part not in ("tabular", "images"):
         return {}
     if not experiments:
         stages = ("tune", "train_tabular", "evaluate")
@@ -115,7 +116,7 @@ def _made(config: dict, paper: dict, part: str, experiments: list[str]) -> dict:
 
 
 def _titles(config: dict, part: str) -> dict:
-    if part == "tabular":
+    if part in ("tabular", "sensitivity"):
         return {name: config["tables"][name]["title"] for name in config["tabular"]["datasets"]}
     if part == "images":
         return {name: known["title"] for name, known in config["images"]["datasets"].items()}
@@ -136,7 +137,7 @@ def _table(config: dict, paper: dict, part: str) -> dict:
         note = configuration.marked(config, configuration.compare("", options, papers))
     printed = {"title": table.title, "remark": table.remark}  # read from the registry; here so that a change redraws it
     own = {"seed": config["seed"], "cases": config["theory"]["cases"], "model": table.model, "options": options}
-    return {"note": note, **own, **printed}
+    return {"note": note, **own, **printed, "titles": _titles(config, table.part)}
 
 
 def _model_options(config: dict, model: str) -> dict:
@@ -163,6 +164,44 @@ def _claims(config: dict, paper: dict, part: str) -> dict:
         "cases": config["theory"]["cases"] if part == "theory" else None,
         "made": _made(config, paper, part, list(experiments)),
     }
+
+
+def _sensitivity(config: dict, paper: dict, part: str) -> dict:
+    """The settings of the stages that a variant makes anew, of each data set from the first one that it changes on."""
+    known = sensitivity.variants(config)
+    if part not in known:
+        raise UserError(f"The variant {part!r} is not one of the configuration: choose from {', '.join(known)}.")
+    variant = known[part]
+    changed = configuration.overlay(config, variant.change)
+    first, prepare = {}, {}
+    for dataset in config["tabular"]["datasets"]:
+        differing = [
+            s for s in VARIED if _of_variant(config, paper, s, dataset) != _of_variant(changed, paper, s, dataset)
+        ]
+        first[dataset] = differing[0] if differing else None
+        if first[dataset] == "prepare":
+            prepare[dataset] = {k: v for k, v in take(changed, paper, "prepare", dataset).items() if k != "kind"}
+    return {
+        "variant": variant.name,
+        "first": first,
+        "prepare": prepare,
+        **{stage: take(changed, paper, stage) for stage in VARIED[1:]},
+    }
+
+
+def _variants(config: dict, paper: dict, part: str) -> dict:
+    """What the variants are, and how they are judged: as the configuration, since an open choice makes no data set another."""
+    known = sensitivity.variants(config).values()
+    described = [{"name": one.name, "shows": one.shows, "joint": one.joint} for one in known]
+    return {"variants": described, "claims": take(config, paper, "claims", "tabular")}
+
+
+def _of_variant(config: dict, paper: dict, stage: str, dataset: str) -> dict:
+    """What decides the numbers of a stage: tuning does not look at the refit."""
+    found = take(config, paper, stage, dataset)
+    if stage == "tune":
+        found["training"] = {k: v for k, v in found["training"].items() if k != "refit_on_train_and_validation"}
+    return found
 
 
 def _of_the_paper(config: dict, paper: dict, part: str) -> dict[str, list[str]]:
@@ -201,6 +240,8 @@ _TAKE = {
     "figure": _figure,
     "table": _table,
     "claims": _claims,
+    "sensitivity": _sensitivity,
+    "aggregate": _variants,
 }
 
 

@@ -95,13 +95,19 @@ def _index(gallery: Path) -> str:
 def _figures(results: Path, gallery: Path) -> Iterator[str]:
     """Each figure with its caption and what it lacks of the paper's settings; those without a number in one line."""
     for name, figure in FIGURES.items():
-        title = f"Figure {name.split('_')[0].removeprefix('fig')}: {figure.shows}"
+        title = f"{_number(name)}: {figure.shows}"
         if (gallery / f"{name}.png").exists():
             yield f"## {title}\n\n![{title}]({name}.png)\n\n{figure.caption} Numbers: [{name}.csv]({name}.csv)\n\n"
             if lacks := _description(gallery / f"{name}.png"):
                 yield f"*{lacks}*\n\n"
         elif (results / f"figures/{name}.png").exists():
             yield f"{title}: not drawn. {_description(results / f'figures/{name}.png')}\n\n"
+
+
+def _number(name: str) -> str:
+    """A figure as the paper counts it, or by its name where it is not the paper's."""
+    first = name.split("_")[0]
+    return f"Figure {first.removeprefix('fig')}" if first.startswith("fig") else name.capitalize()
 
 
 def _is_empty(numbers: Path) -> bool:

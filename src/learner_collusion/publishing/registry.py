@@ -9,7 +9,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Table:
     """`make`: "module:function" below `learner_collusion.publishing`, called as `function(settings, entry, output, parquet)`
-    with this entry, see `stages.table`. `part` of the paper; `title` heads the file; `shows` and `caption` are for the report.
+    with this entry, see `stages.table`, and with the records of its part where it `reads` them. `part` of the paper; `title` heads the file; `shows` and `caption` are for the report.
     `model`: the base learner whose layers it lists, if it does; `remark`: what to know about the paper's table."""
 
     make: str
@@ -19,6 +19,7 @@ class Table:
     caption: str
     model: str | None = None
     remark: str = ""
+    reads: bool = False
 
 
 _LAYERS = "The layers of the base learner, read from the module that is trained."
@@ -40,5 +41,12 @@ TABLES = {
         model="vgg",
         remark="The paper's Table 4 has max-pools of kernel 2 and padding 2, which is no valid pool (at most half of the "
         "kernel); stride 2 is what gives the table's 512 inputs of the first linear layer.",
+    ),
+    "sensitivity": Table(
+        "sensitivity:verdicts", "sensitivity", "Sensitivity of the tabular verdicts to the open choices",
+        "which verdicts hang on an open choice",
+        "**Sensitivity.** The tabular claims with each choice that the paper leaves open changed: which verdicts stay, and on "
+        "which choice each of the others hangs.",
+        reads=True,
     ),
 }  # fmt: skip

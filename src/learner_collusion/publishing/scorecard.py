@@ -13,6 +13,8 @@ from ..files import write_text
 from .gallery import TIMES
 from .markdown import table
 
+_VARIANTS = Path("sensitivity/sensitivity.parquet")  # of a gallery: its tabular claims with other open choices
+
 
 def add_arguments(parser) -> None:
     """The options of the command."""
@@ -41,7 +43,7 @@ def scorecard(gallery: Path, beside: Path) -> str:
         "made and how often it is right, [deviations.md](deviations.md) what the paper leaves open. *minutes*: wall time of all jobs "
         "of the gallery, added up.\n\n" + table(rows)
     )
-    return text + "".join(f"\n## {_title(folder, part)}\n\n{_details(part)}" for folder, part in parts)
+    return text + "".join(f"\n## {_title(folder, part)}\n\n{_details(folder, part)}" for folder, part in parts)
 
 
 def _parts(folder: Path) -> list:
@@ -85,7 +87,7 @@ def _minutes(folder: Path) -> str:
         return f"{sum(float(row['wall_seconds']) for row in csv.DictReader(file)) / 60:.0f}"
 
 
-def _details(part) -> str:
+def _details(folder: Path, part) -> str:
     import pandas as pd
 
     note = "".join(f"**{line}**\n\n" for line in part.note.split("\n\n") if line)
@@ -100,5 +102,24 @@ def _details(part) -> str:
             "verdict": (part.rows["verdict"] + " " + part.rows["mark"]).str.strip(),
         }
     )
+    records = folder / _VARIANTS
+    if part.part == "tabular" and not part.note and records.exists():
+        shown["with other open choices"] = _stays(records, folder, part)
+        note += "*with other open choices*: [sensitivity.md](sensitivity.md).\n\n"
     intervals = f"{part.intervals.strip()}\n\n" * bool(part.intervals)
     return f"{note}{intervals}{table(shown.to_dict('records'))}"
+
+
+def _stays(records: Path, folder: Path, part) -> list[str]:
+    """For each row of the part: in how many variants of the open choices its finding stays, and with which single one not."""
+    from ..claims.sensitivity import findings, stability
+    from ..records import parquet
+    from ..records.sensitivity import SENSITIVITY
+    from .sensitivity import stays
+
+    titles = parquet.read_metadata(folder / f"claims/{part.part}.parquet")["titles"]
+    known: dict[tuple, str] = {}
+    for row in stability(findings(parquet.read(records, SENSITIVITY))).to_dict("records"):
+        key = (row["id"], row["claim"], titles.get(row["dataset"], row["dataset"]))
+        known[key] = "; ".join(filter(None, [known.get(key), stays(row)]))
+    return [known.get(key, "-") for key in zip(part.rows["id"], part.rows["claim"], part.rows["data"], strict=True)]

@@ -1,22 +1,49 @@
-"""Put the records of data sets, or the histories of image cells, together in one long table.
+"""Put the records of data sets, the histories of image cells, or the claims by the records of variants together in one long table.
 
 Example: learner-collusion aggregate --family tabular --inputs results/records/tabular/abalone.parquet --output all.parquet
 """
 
+from dataclasses import dataclass
+
 from ..errors import UserError
+from ..plan import settings as plan
 from ..plan.parts import RECORDED
+from . import claims
+
+
+@dataclass(frozen=True)
+class Described:
+    """A variant of the sensitivity analysis: what it changes, in words, and whether that is several choices."""
+
+    name: str
+    shows: str
+    joint: bool = False
+
+
+@dataclass(frozen=True)
+class Variants:
+    """What the family `sensitivity` takes from the configuration: its variants, and how claims are judged."""
+
+    variants: list[Described]
+    claims: claims.Settings
 
 
 def add_arguments(parser) -> None:
     """The options of the command."""
     parser.add_argument("--family", choices=RECORDED, required=True)
-    parser.add_argument("--inputs", nargs="+", required=True, help="records of data sets, or histories of cells")
+    parser.add_argument(
+        "--inputs", nargs="+", required=True, help="records of data sets or variants, or histories of cells"
+    )
     parser.add_argument("--output", required=True)
+    plan.add_settings_arguments(parser)
 
 
 def run(options) -> None:
     """Write the table, by the function here that bears the family's name."""
-    globals()[options.family](options.inputs, options.output)
+    settings = ()
+    if options.family == "sensitivity":
+        settings = (plan.convert(plan.from_options(options, "aggregate", part=options.family), Variants),)
+    globals()[options.family](options.inputs, options.output, *settings)
 
 
 def tabular(records: list[str], output: str) -> None:
@@ -25,6 +52,28 @@ def tabular(records: list[str], output: str) -> None:
     from ..records.tabular import RECORDS
 
     parquet.concatenate(records, output, RECORDS)
+
+
+def sensitivity(records: list[str], output: str, settings: Variants) -> None:
+    """The tabular claims, judged by the records as chosen and by those of each variant in `settings`, in this order."""
+    import pandas as pd
+
+    from ..claims.tabular import judge
+    from ..records import parquet
+    from ..records.sensitivity import CHOSEN, SENSITIVITY
+    from ..records.tabular import RECORDS
+
+    if len(records) != 1 + len(settings.variants):
+        raise UserError(
+            f"There are {len(records)} files for {len(settings.variants)} variants: give the records as chosen, and those of each."
+        )
+    frames, training = [], {}
+    for path, variant in zip(records, [Described(CHOSEN, "as chosen"), *settings.variants], strict=True):
+        rows = judge(parquet.read(path, RECORDS), {}, settings.claims)
+        frames.append(rows.assign(variant=variant.name, shows=variant.shows, joint=variant.joint))
+        training[variant.name] = parquet.read_metadata(path)
+    metadata = {"training": training, "provenance": parquet.provenance("scipy")}
+    parquet.write(output, pd.concat(frames)[SENSITIVITY.names], SENSITIVITY, metadata)
 
 
 def images(histories: list[str], output: str) -> None:

@@ -10,7 +10,7 @@ from ..claims.catalogue import PARTS, Claim
 from ..errors import UserError
 from ..plan import fidelity
 from ..plan import settings as plan
-from ..plan.parts import PARTS as MADE
+from ..plan.parts import JUDGED
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Settings:
 
 def add_arguments(parser) -> None:
     """The options of the command."""
-    parser.add_argument("--part", required=True, choices=(*MADE, "all"))
+    parser.add_argument("--part", required=True, choices=(*JUDGED, "all"))
     parser.add_argument(
         "--records", nargs="*", metavar="FILE",
         help="what is judged (default: results/records/PART.parquet; for `all`: the Parquet files of the parts)",

@@ -1,11 +1,14 @@
-"""Write a table as Markdown and Parquet, its formulas verified or its layers read from the model.
+"""Write a table as Markdown and Parquet, its formulas verified, its layers read from the model, or its verdicts counted.
 
 Example: learner-collusion table --config config.yaml --table table2_losses
 """
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
+from ..errors import UserError
+from ..plan import parts
 from ..plan import settings as plan
 from ..publishing.registry import TABLES
 
@@ -26,11 +29,13 @@ class Settings:
     options: dict
     title: str = ""
     remark: str = ""
+    titles: dict[str, str] = field(default_factory=dict)  # of the data sets
 
 
 def add_arguments(parser) -> None:
     """The options of the command."""
     parser.add_argument("--table", required=True, choices=list(TABLES), metavar="NAME", help=", ".join(TABLES))
+    parser.add_argument("--records", help="what the table reads, if it reads any (default: below results/records)")
     parser.add_argument("--output", help="the Markdown file (default: results/tables/NAME.md)")
     parser.add_argument("--parquet", help="the same as Parquet (default: beside the Markdown file)")
     plan.add_settings_arguments(parser)
@@ -41,12 +46,17 @@ def run(options) -> None:
     settings = plan.convert(plan.from_options(options, "table", part=options.table), Settings)
     output = options.output or plan.results(f"tables/{options.table}.md")
     parquet = plan.parquet_beside(output, options.parquet)
-    make(options.table, settings, output, parquet)
+    entry = TABLES[options.table]
+    records = (options.records or parts.records(entry.part)) if entry.reads else None
+    make(options.table, settings, output, parquet, records)
 
 
-def make(name: str, settings: Settings, output: str, parquet: str) -> None:
-    """Write the table `name` of the registry. Errors: UserError where a formula is wrong or the model cannot be built."""
+def make(name: str, settings: Settings, output: str, parquet: str, records: str | None = None) -> None:
+    """Write the table `name` of the registry; `records` where it reads them. Errors: UserError where a formula is wrong, the
+    model cannot be built, or the records are missing."""
     entry = TABLES[name]
+    if records is not None and not Path(records).exists():
+        raise UserError(f"{records} does not exist: run the workflow to make it.")
     module, _, function = entry.make.partition(":")
     making = importlib.import_module(f"..publishing.{module}", __package__)
-    getattr(making, function)(settings, entry, output, parquet)
+    getattr(making, function)(settings, entry, output, parquet, *filter(None, [records]))
