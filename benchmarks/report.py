@@ -9,10 +9,7 @@ WAYS = {"loop": "loop, as in the official code", "vmap": "torch vmap", "bmm": "t
 GPU = """
 ## GPU
 
-Not measured: no GPU was at hand. With `tabular.device: cuda` the PyTorch engine trains all betas of all runs that were
-tuned to the same shape as one program, and replays its step as a CUDA graph; with `images.hardware.device: cuda` the
-image cells run in channels-last, in `fp32`, `tf32` or `bf16`, compiled or not. None of it has run on a GPU yet;
-`python benchmarks/images.py --device cuda` is what would measure the latter.
+What was measured on an H100, by `python benchmarks/gpu.py`, is in [gpu/](gpu/README.md).
 """
 
 

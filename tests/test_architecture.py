@@ -10,8 +10,8 @@ PACKAGE = ROOT / "src/learner_collusion"
 # From the ground up; docs/architecture.md has the same list.
 ROOMS = [
     {"errors", "files", "seeds"},
-    {"inputs"},
-    {"gat", "decomposition", "objective", "diagnostics", "diagnosis", "theory", "metric", "measures"},
+    {"inputs", "measures"},
+    {"gat", "decomposition", "objective", "diagnostics", "diagnosis", "theory", "metric"},
     *(
         {name}
         for name in ("records", "native", "data", "models", "training", "claims", "figures", "publishing", "plan")

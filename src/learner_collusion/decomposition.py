@@ -1,7 +1,7 @@
 """ERR, ERR-bar and DIV of an ensemble (Definitions 4.1 and 4.2), for every loss of the paper and any callable one.
 
 Each of the three is computed from a formula of its own, so that DIV = ERR-bar - ERR is a check and not a definition
-(except where no closed form exists: the 0-1 loss and callables).
+(except where no closed form exists: the 0-1 loss, Brier of averaged scores, and callables).
 """
 
 from typing import NamedTuple

@@ -174,7 +174,7 @@ def codependence_curve(
             kept = order[:, count:]
             share = weights[kept]
             share = share / share.sum(1, keepdim=True)
-            if loss == "squared_error" and stacked.shape[3] == 1:  # Figure 4's hot loop
+            if loss == "squared_error" and stacked.shape[3] == 1:  # without a copy of all kept predictions
                 means = (stacked.squeeze(3).gather(2, kept.expand(len(given), -1, -1)) * share).sum(2)
                 errors = (means - targets.squeeze(1)).square()
             else:

@@ -65,7 +65,7 @@ def test_each_machine_is_listed_once(tmp_path):
         for run, threads in enumerate((1, None, 2, 1))
     ]
     aggregate.images(paths, str(tmp_path / "all.parquet"))
-    assert parquet.read_metadata(tmp_path / "all.parquet")["hardware"] == [{"threads": 1}, {"threads": 2}]
+    assert parquet.read_metadata(tmp_path / "all.parquet")["trained"] == [{"hardware": {"threads": n}} for n in (1, 2)]
 
 
 def test_data_that_are_not_available_are_named(tmp_path):

@@ -1,4 +1,4 @@
-"""Raw files: from the origin, else from a mirror folder, verified by checksum. Standard library alone."""
+"""Raw files: from the origin, else from a mirror folder, verified by checksum."""
 
 import hashlib
 import io

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 class Figure:
     """`draw`: "module:function" below `learner_collusion.figures`, called as `function(settings, records, output)`, see
     `stages.figure`. `part` of the paper; `experiment`: the image experiment whose records it reads (None: all of the
-    tabular records for the part "tabular", no records for "theory"). `options` are passed on in `settings["options"]`.
+    tabular records for the part "tabular", no records for "theory"). `options` are passed on in `settings.options`.
     `single`: keys of the experiment that must hold exactly one value, as the figure has no axis for a second."""
 
     draw: str

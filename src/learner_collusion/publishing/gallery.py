@@ -137,6 +137,8 @@ def _provenance(results: Path, gallery: Path, cores: int) -> str:
             versions.setdefault(name, set()).add(version)
     listed = (f"{name} {' and '.join(sorted(found))}" for name, found in sorted(versions.items()))
     text += f"Versions: {', '.join(listed)}.\n\n"
+    devices = sorted({one["device"] for metadata in known for one in _values(metadata, "hardware")})
+    text += f"Image cells were trained on: {', '.join(devices)}.\n\n" if devices else ""
     text += f"Machine: {_processor()}, {cores} cores, {platform.system()}.\n\n"
     with open(gallery / TIMES, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

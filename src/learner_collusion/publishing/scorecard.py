@@ -82,9 +82,12 @@ def _command(folder: Path, part) -> str:
 
 
 def _minutes(folder: Path) -> str:
-    """Wall time of all jobs of the gallery, added up."""
+    """Wall time of all jobs of the gallery, added up; cells that were trained elsewhere are told."""
     with open(folder / TIMES, newline="", encoding="utf-8") as file:
-        return f"{sum(float(row['wall_seconds']) for row in csv.DictReader(file)) / 60:.0f}"
+        seconds = {row["stage"]: float(row["wall_seconds"]) for row in csv.DictReader(file)}
+    trained = {"train_images", "cells"} & set(seconds)  # the second in galleries from before the stages had one name
+    elsewhere = (folder / "images.parquet").exists() and not trained
+    return f"{sum(seconds.values()) / 60:.0f}" + ", without training" * elsewhere
 
 
 def _details(folder: Path, part) -> str:

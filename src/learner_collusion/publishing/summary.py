@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from rich.console import Console, RenderableType
 from rich.table import Column, Table
@@ -45,7 +46,8 @@ def findings(records: pd.DataFrame) -> list[str]:
     rates = drop_rates(records)
     for dataset in records["dataset"].unique():
         means = {metric: by_beta(records, dataset, metric).mean() for metric in ("div", "err")}
-        growth.append(means["div"][1.0] / means["div"][0.0])
+        runs = np.log(by_beta(records, dataset, "div")[[0.0, 1.0]])
+        growth.append(np.exp((runs[1.0] - runs[0.0]).mean()))  # the geometric mean, as the claims have it
         changes.append(100 * (means["err"][1.0] / means["err"][0.0] - 1))
         if rates:
             lost = by_beta(records, dataset, f"increase_{rates[0]:g}").mean()

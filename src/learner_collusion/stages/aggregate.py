@@ -80,14 +80,14 @@ def images(histories: list[str], output: str) -> None:
     """The histories of cells, each row with its cell.
 
     The metadata list the data sets that were not available, and why; and under "<protocol>-<data set>" all settings that the
-    cells were trained with: one entry, unless cells of several configurations were put together. "hardware" lists on what.
+    cells were trained with: one entry, unless cells of several configurations were put together. "trained" lists with what.
     """
     import pandas as pd
 
     from ..records import parquet
     from ..records.images import CELL, CELL_HISTORY, IMAGES
 
-    frames, missing, settings, hardware = [], {}, {}, []
+    frames, missing, settings, trained_with = [], {}, {}, []
     for path in histories:
         metadata = parquet.read_metadata(path)
         if "cell" not in metadata:
@@ -96,11 +96,11 @@ def images(histories: list[str], output: str) -> None:
         known = settings.setdefault(f"{cell['protocol']}-{cell['dataset']}", [])
         if (trained := metadata["settings"] | {"precision": metadata.get("precision")}) not in known:
             known.append(trained)
-        if (used := metadata.get("hardware")) is not None and used not in hardware:
-            hardware.append(used)
+        used = {name: metadata[name] for name in ("provenance", "hardware") if name in metadata}
+        if used and used not in trained_with:
+            trained_with.append(used)
         if "missing" in metadata:
             missing[cell["dataset"]] = metadata["missing"]
         frames.append(parquet.read(path, CELL_HISTORY).assign(**{name: cell[name] for name in CELL}))
-    provenance = parquet.provenance("torch", "torchvision")
-    metadata = {"missing": missing, "settings": settings, "hardware": hardware, "provenance": provenance}
+    metadata = {"missing": missing, "settings": settings, "trained": trained_with, "provenance": parquet.provenance()}
     parquet.write(output, pd.concat(frames)[IMAGES.names], IMAGES, metadata)

@@ -77,7 +77,8 @@ def train(
 ) -> None:
     """Train all betas of each run with its tuned hyper-parameters; write histories and test predictions.
 
-    Runs of the same shape train as one program on a GPU; on the CPU they are divided among processes. Finished runs are
+    Runs of the same shape train as one program with PyTorch, in one process; with the native engine they are divided among
+    `processes`. Finished runs are
     kept beside `history`: an interrupted training resumes there, and ends with the same files. A beta that diverges is
     recorded with its epoch, and predicts with the weights of its best epoch before that. With `only` one run is trained,
     and kept. Errors: UserError for damaged files, and for an engine or device that is not available.
@@ -93,7 +94,7 @@ def train(
 
     engine = choose_engine(settings.engine, settings.device)
     if settings.engine == "auto" and settings.device == "cpu" and engine == "torch":
-        print("The native engine was not built; PyTorch trains, about fifty times slower.", flush=True)
+        print("The native engine was not built; PyTorch trains, ten to thirty times slower.", flush=True)
     tuned = parquet.read(best, BEST)
     points = {row["run"]: row for row in tuned.to_dict("records")}
     runs = chosen_runs(settings.runs, only)

@@ -144,13 +144,14 @@ def _gather(job: _Job, trials: str, best: str) -> None:
 
     from ..records import parquet
     from ..records.tabular import BEST, TRIALS
+    from ..training.sweep import choose_engine
 
     settings = job.settings
     rows = pd.concat([job.kept.read(f"run{run}", TRIALS) for run in range(settings.runs)])
     metadata = {
         "dataset": job.dataset,
         "settings": recorded(dataclasses.asdict(settings)),
-        "engine": settings.engine,
+        "engine": choose_engine(settings.engine, settings.device),
         "provenance": parquet.provenance("scikit-optimize", "scikit-learn"),
     }
     parquet.write(trials, rows, TRIALS, metadata)

@@ -1,4 +1,4 @@
-"""Checkpoints of a training: written atomically, refused where they belong to other settings."""
+"""Checkpoints of a training: written atomically, left alone where they belong to other settings."""
 
 from pathlib import Path
 
