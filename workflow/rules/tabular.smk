@@ -29,16 +29,16 @@ rule tune_dataset:
     params:
         code=code("tune"),
     shell:
-        """
+        f"""
         python -m learner_collusion tune \
-            --settings {input.settings:q} \
-            --dataset {wildcards.dataset:q} \
-            --table {input.table:q} \
-            --trials {output.trials:q} \
-            --best {output.best:q} \
+            --settings {{input.settings:q}} \
+            --dataset {{wildcards.dataset:q}} \
+            --table {{input.table:q}} \
+            --trials {{output.trials:q}} \
+            --best {{output.best:q}} \
             {PUBLISHED} \
-            --processes $(({threads} + 1)) \
-            2>&1 | tee {log:q}
+            --processes $(({{threads}} + 1)) \
+            2>&1 | tee {{log:q}}
         """
 
 
