@@ -91,9 +91,9 @@ def tabular(device: torch.device, epochs: int) -> dict:
     order = sweep.batch_permutations(300, epochs, random)
     betas = [round(0.1 * i, 1) for i in range(11)]
     histories, found = {}, {}
-    engines = {"cpu": ("auto", "cpu"), "torch, cpu": ("torch", "cpu"), f"torch, {device.type}": ("torch", device.type)}
-    for name, (engine, place) in engines.items():
-        train = functools.partial(sweep.train_sweep, network, split, settings, betas, initial, order, engine=engine)
+    chosen = {"cpu": ("auto", "cpu"), "torch, cpu": ("torch", "cpu"), f"torch, {device.type}": ("torch", device.type)}
+    for name, (engine, place) in chosen.items():
+        train = functools.partial(engines.train_sweep, network, split, settings, betas, initial, order, engine=engine)
         train(device=place)  # warm
         start = time.perf_counter()
         trained = train(device=place)

@@ -94,7 +94,8 @@ def scaling() -> dict:
 
     from learner_collusion.data.splits import Split
     from learner_collusion.models.mlp import Network, initial_parameters
-    from learner_collusion.training.sweep import Settings, Sweep, batch_permutations, train_sweeps
+    from learner_collusion.training.engines import train_sweeps
+    from learner_collusion.training.sweep import Settings, Sweep, batch_permutations
 
     random = np.random.default_rng(0)
 

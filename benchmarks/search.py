@@ -33,10 +33,10 @@ def tunings(results: Path, cache: Path, output: Path) -> None:
 
     from learner_collusion.plan import settings as plan
     from learner_collusion.stages import tune
-    from learner_collusion.training import sweep
+    from learner_collusion.training import engines
 
     known = pickle.loads(cache.read_bytes()) if cache.exists() else {}
-    train = sweep.train_sweeps
+    train = engines.train_sweeps
 
     def looked_up(sweeps, **options):
         [one] = sweeps
@@ -46,7 +46,7 @@ def tunings(results: Path, cache: Path, output: Path) -> None:
             known[key] = train(sweeps, **options)
         return known[key]
 
-    sweep.train_sweeps = looked_up
+    engines.train_sweeps = looked_up
     text = (results / "settings/tune.yaml").read_text(encoding="utf-8")
     settings = plan.convert(yaml.safe_load(text), tune.Settings)
     for dataset in DATASETS:

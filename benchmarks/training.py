@@ -19,7 +19,8 @@ from learner_collusion.data import sources, splits, tabular
 from learner_collusion.models.mlp import Network, initial_parameters
 from learner_collusion.plan.settings import convert, take
 from learner_collusion.seeds import generator
-from learner_collusion.training.sweep import Settings, batch_permutations, train_sweep
+from learner_collusion.training.engines import train_sweep
+from learner_collusion.training.sweep import Settings, batch_permutations
 
 BETA, POINT, SETTINGS = 0.9, (10, 20, 2), Settings(0.001, 0.0, 32, 200, 5)
 

@@ -46,7 +46,7 @@ def test_installing_without_a_compiler(diabetes, settings, tmp_path):
 
 
 def test_a_library_can_be_hidden():
-    code = "from learner_collusion.training.sweep import choose_engine; print(choose_engine())"
+    code = "from learner_collusion.training.engines import choose_engine; print(choose_engine())"
     environment = os.environ | {"LEARNER_COLLUSION_NATIVE": "none"}
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "torch"

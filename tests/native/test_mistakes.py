@@ -14,7 +14,8 @@ from learner_collusion.data.splits import Split
 from learner_collusion.models.mlp import Network, initial_parameters
 from learner_collusion.native import engine
 from learner_collusion.native.convolution import pooled_convolution
-from learner_collusion.training.sweep import Settings, batch_permutations, train_sweep
+from learner_collusion.training.engines import train_sweep
+from learner_collusion.training.sweep import Settings, batch_permutations
 
 pytestmark = pytest.mark.skipif(native.compiled() is None, reason="the native library was not built: no C++ compiler")
 SHAPE, PARAMETERS, ROWS = (3, 5, 4, 2), 41, 20

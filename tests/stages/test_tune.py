@@ -17,7 +17,7 @@ from learner_collusion.plan.fidelity import recorded
 from learner_collusion.records import parquet
 from learner_collusion.records.tabular import BEST, HYPERPARAMETERS, RECORDS, TRIALS
 from learner_collusion.stages import tune as stage
-from learner_collusion.training import sweep
+from learner_collusion.training import engines
 
 NAMES = ("trials.parquet", "best.parquet")
 
@@ -55,8 +55,8 @@ def test_same_seed_same_bytes_in_one_or_two_processes(diabetes, settings, tmp_pa
 
 def test_a_repeated_point_is_looked_up(diabetes, settings, tmp_path, monkeypatch):
     settings["tuning"]["grid"] = {name: values[:1] for name, values in settings["tuning"]["grid"].items()}
-    calls, real = [], sweep.train_sweeps
-    monkeypatch.setattr(sweep, "train_sweeps", lambda *a, **k: calls.append(1) or real(*a, **k))
+    calls, real = [], engines.train_sweeps
+    monkeypatch.setattr(engines, "train_sweeps", lambda *a, **k: calls.append(1) or real(*a, **k))
     trials, _ = tune(diabetes, settings, tmp_path)
     assert len(calls) == 1 and trials["repeated"].tolist() == [False] + [True] * 4
     assert trials["err"].nunique() == 1
@@ -68,7 +68,7 @@ def test_one_run_by_hand_is_kept_for_the_whole_job(diabetes, settings, tmp_path,
     for run in (1, 0):
         tune(diabetes, settings, tmp_path / "parts", runs=2, only=run)
     assert [p.name for p in (tmp_path / "parts").iterdir()] == ["tune"]
-    monkeypatch.setattr(sweep, "train_sweeps", None)
+    monkeypatch.setattr(engines, "train_sweeps", None)
     tune(diabetes, settings, tmp_path / "parts", runs=2)
     for name in NAMES:
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
@@ -101,9 +101,9 @@ def test_killed_and_resumed(diabetes, settings, tmp_path, threads):
     finished = {path.stem: len(parquet.read(path, TRIALS)) for path in (folder / "tune").glob("run*.parquet")}
     assert 1 <= sum(finished.values()) < 10 and not (folder / NAMES[0]).exists()
 
-    trained, real = [], sweep.train_sweeps
+    trained, real = [], engines.train_sweeps
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep, "train_sweeps", lambda *a, **k: trained.append(1) or real(*a, **k))
+        patch.setattr(engines, "train_sweeps", lambda *a, **k: trained.append(1) or real(*a, **k))
         tune(diabetes, settings, folder, runs=2)
     assert len(trained) <= 10 - sum(finished.values())
     for name in NAMES:
@@ -154,7 +154,7 @@ def test_published_points_take_the_place_of_a_search_by_torch_alone(diabetes, se
     searched = []
     monkeypatch.setattr(stage, "tune", lambda *_: searched.append(1))
     for engine in ("native", "torch"):
-        monkeypatch.setattr(sweep, "choose_engine", lambda *_, engine=engine: engine)
+        monkeypatch.setattr(engines, "choose_engine", lambda *_, engine=engine: engine)
         assert main(command) == 0
     assert len(searched) == 1  # by the native engine
     best, trials = parquet.read(paths["best"], BEST), parquet.read(paths["trials"], TRIALS)

@@ -16,7 +16,8 @@ from learner_collusion.data.splits import Split
 from learner_collusion.errors import UserError
 from learner_collusion.models.mlp import Network, initial_parameters
 from learner_collusion.native import engine as native_engine
-from learner_collusion.training.sweep import HISTORY_COLUMNS, Settings, batch_permutations, predict, train_sweep
+from learner_collusion.training.engines import predict, train_sweep
+from learner_collusion.training.sweep import HISTORY_COLUMNS, Settings, batch_permutations
 
 native = pytest.mark.skipif(library.compiled() is None, reason="the native engine was not built: no C++ compiler")
 ENGINES = [pytest.param("native", marks=native), "torch"]
@@ -266,16 +267,16 @@ def test_batch_permutations_take_every_row_once_in_each_epoch():
 
 def test_the_native_engine_needs_no_torch():
     code = (
-        "import sys; from learner_collusion.training import sweep; from learner_collusion.stages import train_tabular, tune;"
+        "import sys; from learner_collusion.training import engines; from learner_collusion.stages import train_tabular, tune;"
         "assert not {'torch', 'matplotlib', 'sklearn'} & set(sys.modules), sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_without_the_library_torch_takes_over(monkeypatch):
-    from learner_collusion.training import sweep
+    from learner_collusion.training import engines
 
     monkeypatch.setattr(library, "compiled", lambda: None)
-    assert sweep.choose_engine("auto") == "torch"
+    assert engines.choose_engine("auto") == "torch"
     with pytest.raises(UserError, match="install a C\\+\\+ compiler"):
-        sweep.choose_engine("native")
+        engines.choose_engine("native")

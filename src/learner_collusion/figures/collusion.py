@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from ..data.splits import Split
 from ..models.mlp import Network, initial_parameters
 from ..seeds import generator
-from ..training.sweep import Settings, batch_permutations, predict, train_sweep
+from ..training.engines import predict, train_sweep
+from ..training.sweep import Settings, batch_permutations
 from .style import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, legend, panels, save, sns
 
 _TITLES = {0.0: "Independent training", 1.0: "Joint training"}

@@ -90,7 +90,7 @@ def train(
     from ..records import parquet
     from ..records.kept import Kept
     from ..records.tabular import BEST, HISTORY, PREDICTIONS
-    from ..training.sweep import choose_engine
+    from ..training.engines import choose_engine
 
     engine = choose_engine(settings.engine, settings.device)
     if settings.engine == "auto" and settings.device == "cpu" and engine == "torch":
@@ -138,8 +138,8 @@ def _train_run(job: _Job, run: int) -> str:
 def _train_runs(job: _Job, runs: list[int]) -> list[str]:
     """Train some runs together, and keep what came out of each; a line for the log per run."""
     from ..records.tabular import HISTORY, PREDICTIONS
+    from ..training.engines import predict, train_sweeps
     from ..training.runs import run_of, sweep_of
-    from ..training.sweep import predict, train_sweeps
 
     settings, stopping, refit = job.settings, job.settings.training, job.settings.training.refit_on_train_and_validation
     data = {

@@ -72,7 +72,7 @@ def run(options) -> None:
     folder = plan.results(f"tabular/{options.dataset}")
     trials, best = options.trials or f"{folder}/trials.parquet", options.best or f"{folder}/best.parquet"
     table = options.table or plan.results(f"datasets/{options.dataset}.parquet")
-    from ..training.sweep import choose_engine
+    from ..training.engines import choose_engine
 
     if options.published and choose_engine(settings.engine, settings.device) == "torch":
         take_published(options.published, options.dataset, settings, trials, best)
@@ -144,7 +144,7 @@ def _gather(job: _Job, trials: str, best: str) -> None:
 
     from ..records import parquet
     from ..records.tabular import BEST, TRIALS
-    from ..training.sweep import choose_engine
+    from ..training.engines import choose_engine
 
     settings = job.settings
     rows = pd.concat([job.kept.read(f"run{run}", TRIALS) for run in range(settings.runs)])
@@ -166,8 +166,8 @@ def _tune_run(job: _Job, run: int) -> str:
     """Tune one run, and keep its trials; one line for the log."""
     from ..records.tabular import HYPERPARAMETERS, TRIALS
     from ..seeds import generator
+    from ..training.engines import choose_engine, train_sweeps
     from ..training.runs import run_of, sweep_of
-    from ..training.sweep import choose_engine, train_sweeps
     from ..training.tuning import Optimiser
 
     settings, tuning = job.settings, job.settings.tuning

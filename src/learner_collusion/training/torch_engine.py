@@ -99,7 +99,7 @@ class _Stack:
 def train(sweeps: list[Sweep], weights: np.ndarray, device: str = "cpu") -> list[list[Trained]]:
     """Train all betas of all sweeps as one program; their shapes, batch sizes and epochs have to agree.
 
-    See `sweep.train_sweeps`, which checks the arguments.
+    See `engines.train_sweeps`, which checks the arguments.
     """
 
     def put(arrays, dtype=torch.float32) -> Tensor:
