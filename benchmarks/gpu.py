@@ -25,7 +25,7 @@ import torch
 from learner_collusion.models.ensemble import ensemble
 from learner_collusion.models.mlp import Network, initial_parameters
 from learner_collusion.objective import AugmentedLoss
-from learner_collusion.training import graphs, loop, sweep
+from learner_collusion.training import engines, graphs, loop, sweep
 from learner_collusion.training.batches import Batch, Images, on_device
 from learner_collusion.training.device import prepare_device
 from learner_collusion.training.protocol import Cell, Hardware, Protocol
