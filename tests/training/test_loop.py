@@ -121,13 +121,13 @@ def test_batches_start_anywhere_in_the_epoch(images, protocol):
 def test_it_learns_and_keeps_the_identity(images, protocol):
     twelve = replaced(protocol, epochs=12, optimiser="adam", learning_rate=0.01, augmentation=PLAIN)
     history = train(images, twelve)
-    assert history.values.shape == (12, 3, 4 + 3) and history.diverged == 0
+    assert history.values.shape == (12, 4, 4 + 3) and history.diverged == 0
     err, err_bar, div, accuracy = np.moveaxis(history.values[..., :4], -1, 0)
     np.testing.assert_allclose(div, err_bar - err, atol=1e-5)
     assert accuracy[-1, 2] > 0.5 and err[-1, 0] < err[0, 0]
     assert history.best_evaluation == 1 + err[:, 1].argmin()
     # the accuracy of each learner
-    assert ((history.values[..., 4:] >= 0) & (history.values[..., 4:] <= 1)).all()
+    assert ((history.values[:, :3, 4:] >= 0) & (history.values[:, :3, 4:] <= 1)).all()
 
 
 def test_same_cell_same_numbers_and_other_cells_others(images, protocol):
@@ -183,16 +183,26 @@ def test_no_third_split(images, protocol):
 
 def test_validation_from_the_test_images_as_the_official_code(images, protocol):
     parts = split(images, CELL, replaced(protocol, validation_from="test"), 0)
-    assert [len(parts[name][1]) for name in SPLITS] == [200, 50, 50]
+    assert [len(parts[name][1]) for name in SPLITS[:3]] == [200, 50, 50]
     np.testing.assert_array_equal(parts["validation"][1], images.test_y[50:])
 
 
 def test_the_parts_of_a_run_are_disjoint_and_differ_between_runs(images, protocol):
     numbered = replaced(images, train_y=np.arange(200))
     first, second = (split(numbered, replaced(CELL, run=run), protocol, 0) for run in (0, 1))
-    assert [len(first[name][1]) for name in SPLITS] == [160, 40, 100]
+    assert [len(first[name][1]) for name in SPLITS[:3]] == [160, 40, 100]
     assert sorted([*first["train"][1], *first["validation"][1]]) == list(range(200))
     assert set(first["validation"][1]) != set(second["validation"][1])
+
+
+def test_training_images_are_evaluated_where_the_protocol_asks(images, protocol):
+    """In evaluation mode and not augmented, as test images are; nothing else changes."""
+    same = replaced(images, test_x=images.train_x, test_y=images.train_y)
+    asked = replaced(protocol, epochs=2, validation=0, evaluate_train=True)
+    found, plain = train(same, asked).values, train(same, replaced(asked, evaluate_train=False)).values
+    np.testing.assert_allclose(found[:, 3], found[:, 2], rtol=1e-6)  # the images in another order
+    assert np.isnan(plain[:, 3]).all() and (found[:, 0, 0] != found[:, 3, 0]).all()
+    np.testing.assert_array_equal(found[:, :3], plain[:, :3])
 
 
 def test_early_stopping(images, protocol):
@@ -262,7 +272,7 @@ def test_bf16_trains_too(images, protocol):
     half = train(images, replaced(protocol, epochs=2), hardware=replaced(HARDWARE, precision="bf16"))
     single = train(images, replaced(protocol, epochs=2))
     np.testing.assert_allclose(half.values[0, 0, 0], single.values[0, 0, 0], rtol=0.1)
-    assert np.isfinite(half.values).all()
+    assert np.isfinite(half.values[:, :3]).all()
 
 
 NETS = """
@@ -310,7 +320,7 @@ def test_another_family_gives_the_loop_other_batches(protocol):
     cell = replaced(CELL, model="resnet18")
     short = replaced(protocol, epochs=4, width=0.0625, evaluate_every=3)
     history = loop.train(Data(4, 4, training, evaluation), cell, short, 0, HARDWARE, CPU)
-    assert history.values.shape == (6, 3, 7) and np.isnan(history.values[:, 1]).all()
+    assert history.values.shape == (6, 4, 7) and np.isnan(history.values[:, 1]).all()
     assert history.values[-1, 0, 0] < history.values[0, 0, 0] and history.best_evaluation == 6
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:  # who trains a cell needs the schema alone
 CELL_HISTORY = pa.schema(
     [
         ("evaluation", pa.int32()),
-        ("split", pa.string()),  # train (running mean since the last evaluation, in training mode), validation, test
+        # train (running mean since the last evaluation, in training mode), validation, test, train_evaluated (evaluation mode)
+        ("split", pa.string()),
         ("metric", pa.string()),  # err, err_bar, div, accuracy; best (1 at the evaluation that was chosen), diverged
         ("learner", pa.int32()),
         ("value", pa.float64()),

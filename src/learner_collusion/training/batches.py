@@ -34,7 +34,8 @@ class Data:
     """What the loop trains on and evaluates, on the device of the model.
 
     `training(epoch, first)`: the batches of an epoch (from 1), from number `first` (from 0) on, `batches` in all; the same
-    for each call. `evaluation(split)`: pairs of images and targets of "validation" or "test"; none where there is no such split.
+    for each call. `evaluation(split)`: pairs of images and targets of "validation", "test" or "train_evaluated"; none where there is no such
+    split.
     """
 
     classes: int
@@ -70,7 +71,10 @@ def on_device(images: Images, cell: Cell, protocol: Protocol, seed: int, device:
             yield Batch(augment.normalise(chosen, mean, std), labels[rows], staying)
 
     def evaluation(name: str) -> Iterator[tuple[Tensor, Tensor]]:
-        for rows, targets in zip(*(part.split(_EVALUATION_BATCH) for part in parts[name]), strict=True):
+        if name == "train_evaluated" and not protocol.evaluate_train:
+            return
+        part = parts[name.removesuffix("_evaluated")]
+        for rows, targets in zip(*(tensor.split(_EVALUATION_BATCH) for tensor in part), strict=True):
             if len(targets):
                 yield augment.normalise(augment.unpack(rows[:, :-1]), mean, std), targets
 

@@ -10,7 +10,9 @@ from ..decomposition import decompose
 from .device import autocast
 from .protocol import Hardware
 
-SPLITS = ("train", "validation", "test")
+# "train" is the running mean of the batches, augmented and in training mode; "train_evaluated" the plain training images in
+# evaluation mode, where the protocol asks for it.
+SPLITS = ("train", "validation", "test", "train_evaluated")
 METRICS = ("err", "err_bar", "div", "accuracy")  # of the ensemble; then the accuracy of each learner
 
 

@@ -31,7 +31,7 @@ from .protocol import Cell, Hardware, Protocol
 
 @dataclass(frozen=True)
 class History:
-    """`values` (evaluations, splits, 4 + learners) as SPLITS and METRICS name them, NaN where a split is empty. Evaluations
+    """`values` (evaluations, splits, 4 + learners) as SPLITS and METRICS name them, NaN where a split is empty or not asked for. Evaluations
     count from 1: `best_evaluation` has the lowest validation ERR (the last one without a validation part); `diverged` is the
     one at which a loss was not finite, or 0. `convolution`: "native" where the native library ran some layers, else "torch"."""
 
@@ -158,10 +158,10 @@ class Progress:
         if self.batch == batches:
             self.epoch, self.batch = self.epoch + 1, 0
 
-    def record(self, validation: np.ndarray | None, test: np.ndarray | None) -> None:
-        """Add one evaluation, with what `evaluate` gave for these parts, and start to sum anew."""
+    def record(self, validation: np.ndarray | None, test: np.ndarray | None, again: np.ndarray | None = None) -> None:
+        """Add one evaluation, with what `evaluate` gave for these parts (`again`: the training images), and start to sum anew."""
         train = self.totals.cpu().numpy() / self.rows
-        parts = [train, validation, test]
+        parts = [train, validation, test, again]
         self.values.append(torch.from_numpy(np.stack([np.full_like(train, np.nan) if p is None else p for p in parts])))
         self.totals.zero_()
         self.rows = 0
@@ -181,7 +181,7 @@ class Progress:
 
     def line(self, protocol: Protocol) -> str:
         """Where training stands, for the log."""
-        train, validation, test = (values[: len(METRICS)].tolist() for values in self.values[-1])
+        train, validation, test, _ = (values[: len(METRICS)].tolist() for values in self.values[-1])
         where = f"epoch {self.epoch + bool(self.batch)} of {protocol.epochs}" + f", batch {self.batch}" * bool(
             self.batch
         )

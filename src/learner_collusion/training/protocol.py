@@ -44,6 +44,7 @@ class Protocol:
     dropout_per: Literal["batch", "example"]
     subset: Subset = Subset()
     evaluate_every: int | None = None
+    evaluate_train: bool = False
     variant: str | None = None
     dropout: float | None = None
 
