@@ -25,7 +25,7 @@ help:
 	@echo "make test       lint and all tests"
 	@echo "make test-compilers  the native library from other compilers, on an emulated arm64, under sanitizers (minutes)"
 	@echo "make reproduce  the tabular experiments and the theory at the paper's settings (needs the network or a mirror)"
-	@echo "make sensitivity  the tabular half again with each open choice changed: which verdicts stay (about an hour)"
+	@echo "make sensitivity  the tabular half again with each open choice changed: which verdicts stay (over half an hour)"
 	@echo "make verify     make all of it again in runs/verify, and compare each number with the published one; on a GPU: DEVICE=cuda"
 	@echo "make verify-demo  the same with make demo, which needs no network"
 	@echo "make report     what make reproduce made, as one page: results/report.html"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from conftest import ROOT
 
+from learner_collusion.claims.sensitivity import findings, stability
 from learner_collusion.publishing.scorecard import scorecard
 from learner_collusion.records import parquet
 
@@ -70,3 +71,23 @@ def test_the_cells_of_full_width_are_the_measured_ones():
 def test_the_scorecard_is_the_one_that_the_galleries_give(monkeypatch):
     monkeypatch.chdir(ROOT)
     assert (ROOT / "docs/scorecard.md").read_text(encoding="utf-8") == scorecard(Path("docs/gallery"), Path("docs"))
+
+
+def test_what_hangs_on_a_choice_is_what_the_variants_found():
+    """docs/sensitivity.md names each finding that a single choice changes, and calls stable only those that none does."""
+    gallery = ROOT / "docs/gallery/sensitivity"
+    text = (ROOT / "docs/sensitivity.md").read_text(encoding="utf-8")
+    summary = (gallery / "sensitivity.md").read_text(encoding="utf-8").split("\n\n")[1]
+    assert "findings are the same in all of them" in summary and " ".join(summary.split()) in " ".join(text.split())
+    titles = parquet.read_metadata(ROOT / "docs/gallery/claims/tabular.parquet")["titles"]
+    stable, hanging = text.split("**Stable with each single choice.**")[1].split("**What hangs on a choice")
+    bullets = [" ".join(part.split()) for part in stable.split("\n- ")[1:]]
+    lines = hanging.split("\n## ")[0].splitlines()
+    for row in stability(findings(parquet.read(gallery / "sensitivity.parquet"))).to_dict("records"):
+        title, name = titles.get(row["dataset"], ""), "rror" if row["signed"] else row["id"]
+        if row["single_differ"]:
+            assert any(title in line and (name in line or "sign" in line) for line in lines), (title, name)
+        elif row["finding"] != "undecided":
+            assert any(name in line and (title in line or "all four" in line) for line in bullets), (title, name)
+        if row["single_differ"] and not row["signed"]:
+            assert not any(f"({name})" in line and title and title in line for line in bullets), (title, name)
