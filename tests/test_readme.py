@@ -58,6 +58,52 @@ def test_the_numbers_are_the_measured_ones():
     assert f"**{results['sweep']['loop']['hours']:.1f} hours**" in text
 
 
+def _percent(effect: str) -> float:
+    """Of an effect such as "0.0662 against 0.0549 (+20.4%)"."""
+    return float(re.search(r"\(([+-][\d.]+)%\)", effect)[1])
+
+
+def test_the_sizes_of_the_effects_are_those_of_the_claims():
+    text = " ".join(README.split())
+    claims = parquet.read(ROOT / "docs/gallery/claims/tabular.parquet")
+    growth = claims[claims["id"] == "C1a"]["value"]
+    assert f"diversity is {growth.min():.0f} to {growth.max():.0f} times that of independent training" in text
+    changes = claims[claims["id"] == "C3"].set_index("dataset")
+    assert "on Weather the test error rises by a fifth" in text and 18 < _percent(changes["effect"]["weather"]) < 22
+    assert (
+        "on the other three no rise shows" in text and (changes["low"].drop("weather") < 0).all() and len(changes) == 4
+    )
+    variants = parquet.read(ROOT / "docs/gallery/sensitivity/sensitivity.parquet")
+    stationless = variants[(variants["variant"] == "weather_stationless") & (variants["id"] == "C3")]
+    assert f"(by {_percent(stationless.set_index('dataset')['effect']['weather']):g} % without)" in text
+    dropped = (
+        claims[claims["id"] == "C5a"].set_index("dataset")["effect"].str.extract(r"grows by ([\d.]+)%")[0].astype(float)
+    )
+    assert f"by {dropped.pop('weather'):.0f} % of the error on Weather" in text
+    assert f"by {dropped.min():.0f} to {dropped.max():.0f} % on the others" in text
+    share = claims[(claims["id"] == "C4a") & (claims["dataset"] == "all data sets")]["value"].item()
+    assert "explain a third of it on average" in text and 0.3 < share < 0.4
+
+
+def test_the_comparisons_at_laptop_size_are_counted():
+    claims = parquet.read(ROOT / "docs/gallery/laptop/claims/images.parquet")
+    sides = claims[claims["runs"] == 2]["on_its_side"]
+    both, none = (sides == 2).sum(), (sides == 0).sum()
+    told = f"of {len(sides)} comparisons {both} have both runs on the paper's side and {none} have none"
+    assert told in " ".join(README.split())
+
+
+def test_the_rates_of_the_diagnosis_are_those_of_its_table():
+    table = (ROOT / "docs/diagnosis.md").read_text(encoding="utf-8")
+    text = " ".join(README.split())
+    count, rate = re.search(r"\*\*all independent\*\* \| (\d+) \| \d+ \(([\d.]+)%\)", table).groups()
+    assert f"of {count} independent ensembles" in text and f"called {rate} % collusive" in text
+    count, rate = re.search(
+        r"\*\*all joint, DIV grown 5 times or more\*\* \| (\d+) \| \d+ \(([\d.]+)%\)", table
+    ).groups()
+    assert f"found {rate} % of {count} jointly trained ones" in text
+
+
 def test_the_cells_of_full_width_are_the_measured_ones():
     records = parquet.read(ROOT / "docs/gallery/cifar10_h100/images.parquet")
     last = records[(records["split"] == "test") & (records["evaluation"] == 60) & (records["metric"] == "accuracy")]

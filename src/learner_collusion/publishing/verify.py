@@ -2,7 +2,8 @@
 
 Results that PyTorch trained, where there is no native engine, agree within rounding for as long as training stops in the
 same epoch. Where a rounding error lets it stop in another one, all numbers of that run and beta move. So there all verdicts
-have to be the same, and of each file's numbers the shares in _TORCH (docs/reproducibility.md has what was measured).
+have to be the same, and of each file's numbers a stated share within a tolerance (docs/reproducibility.md has what was
+measured).
 
 Example: learner-collusion verify runs/verify/results docs/gallery
 """
