@@ -1,5 +1,6 @@
 """A step as a CUDA graph gives the numbers of the step itself, and so do learners on streams of their own."""
 
+import contextlib
 from functools import partial
 
 import pytest
@@ -8,7 +9,7 @@ from image_cells import PLAIN, replaced
 
 from learner_collusion import AugmentedLoss
 from learner_collusion.models.ensemble import at_once, ensemble
-from learner_collusion.training import loop
+from learner_collusion.training import graphs, loop
 from learner_collusion.training.batches import Batch
 from learner_collusion.training.graphs import replayed
 from learner_collusion.training.protocol import Hardware
@@ -19,6 +20,24 @@ def test_a_shorter_batch_is_trained_on_as_it_is():
     advance = replayed(lambda batch: seen.append(batch) or torch.ones(1), torch.optim.SGD([torch.zeros(1)], 0.1), 4)
     batch = Batch(torch.zeros(3, 3, 32, 32), torch.zeros(3, dtype=torch.int64), None)
     assert advance(batch) == 1 and seen == [batch]
+
+
+def test_a_model_that_cannot_be_captured_trains_without_a_graph(monkeypatch, capsys):
+    @contextlib.contextmanager
+    def refuse(graph):
+        yield
+        raise RuntimeError("operation not permitted when stream is capturing\nand more")
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "graph", refuse)
+    monkeypatch.setattr(graphs, "_aside", lambda step, batch: step(batch))
+    seen = []
+    advance = replayed(lambda batch: seen.append(batch) or torch.ones(1), torch.optim.SGD([torch.zeros(1)], 0.1), 2)
+    batches = [Batch(torch.full((2, 1), n), torch.zeros(2, dtype=torch.int64), None) for n in range(4)]
+    for batch in batches:
+        assert advance(batch) == 1
+    assert [int(one.images[0, 0]) for one in seen] == [0, 1, 1, 2, 3]  # the second was captured, which runs nothing
+    assert capsys.readouterr().out.count("trains without one, slower") == 1
 
 
 def test_on_a_cpu_learners_run_one_after_the_other():

@@ -16,14 +16,14 @@ def replayed(step: Callable[[Batch], Tensor], optimiser: torch.optim.Optimizer, 
 
     A graph holds the learning rate as a number, so it is captured anew when the schedule changes that. The batch before each
     capture is trained on without one, since a first call sets up what a capture may not. What is returned is overwritten by the
-    next call.
+    next call. A model that waits for the device inside a step cannot be captured: it trains without a graph, and that is told.
     """
     graph: torch.cuda.CUDAGraph | None = None
-    slots, sums, rates = None, None, None
+    slots, sums, rates, refused = None, None, None, False
 
     def advance(batch: Batch) -> Tensor:
-        nonlocal graph, slots, sums, rates
-        if len(batch.targets) < size:
+        nonlocal graph, slots, sums, rates, refused
+        if refused or len(batch.targets) < size:
             return step(batch)
         now = [group["lr"] for group in optimiser.param_groups]
         if now != rates:
@@ -32,8 +32,14 @@ def replayed(step: Callable[[Batch], Tensor], optimiser: torch.optim.Optimizer, 
         if graph is None:
             slots = Batch(*(None if part is None else part.clone() for part in batch))
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                sums = step(slots)
+            try:
+                with torch.cuda.graph(graph):
+                    sums = step(slots)
+            except RuntimeError as error:
+                reason = str(error).splitlines()[0]
+                print(f"A step of this model is no CUDA graph ({reason}): it trains without one, slower.", flush=True)
+                refused = True
+                return step(batch)
         for slot, part in zip(slots, batch, strict=True):
             if slot is not None:
                 slot.copy_(part)
