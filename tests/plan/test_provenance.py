@@ -42,7 +42,7 @@ def package(tmp_path, monkeypatch):
 
 
 def read_anew() -> None:
-    for name in ("fingerprint", "_kept", "_piece", "_module", "_exists"):
+    for name in ("fingerprint", "_cache", "_piece", "_module", "_exists"):
         getattr(provenance, name).cache_clear()
 
 

@@ -12,7 +12,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from .kept import Kept
+from .fingerprint_cache import FingerprintCache
 from .scopes import Names, names_of, scan, statements
 from .users_code import module_text
 
@@ -32,16 +32,16 @@ def fingerprint(*roots: str) -> str:
     """
     if any(root.startswith("path:") for root in roots):
         return _worked_out(roots)
-    key = " ".join(roots)
-    kept = _kept()
-    if key not in kept:
-        kept[key] = _worked_out(roots)
-    return kept[key]
+    key = "\n".join(roots)
+    known = _cache()
+    if key not in known:
+        known[key] = _worked_out(roots)
+    return known[key]
 
 
 @functools.cache
-def _kept() -> Kept:
-    return Kept(PACKAGE)
+def _cache() -> FingerprintCache:
+    return FingerprintCache(PACKAGE)
 
 
 def _worked_out(roots: tuple[str, ...]) -> str:

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from learner_collusion.plan.kept import Kept
+from learner_collusion.plan.fingerprint_cache import FingerprintCache
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def package(tmp_path, monkeypatch):
     (tmp_path / "plan").mkdir()
     (tmp_path / "plan/provenance.py").write_text("x = 1\n")
     (tmp_path / "engine.cpp").write_text("int x;\n")
-    kept = Kept(tmp_path)
+    kept = FingerprintCache(tmp_path)
     kept["stages.tune"] = "abc"
     kept.save()
     return tmp_path
@@ -25,27 +25,27 @@ def file_of(package):
 
 
 def test_the_next_command_knows_them(package):
-    assert Kept(package) == {"stages.tune": "abc"}
+    assert FingerprintCache(package) == {"stages.tune": "abc"}
 
 
 @pytest.mark.parametrize("source", ["plan/provenance.py", "engine.cpp", "plan/new.py"])
 def test_another_source_forgets_them(package, source):
     (package / source).write_text("x = 2\n")
-    assert Kept(package) == {}
+    assert FingerprintCache(package) == {}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"sources": 1}'])
 def test_a_damaged_file_counts_as_none(package, text):
     file_of(package).write_text(text)
-    assert Kept(package) == {}
+    assert FingerprintCache(package) == {}
 
 
 def test_nothing_is_written_where_python_writes_no_compiled_files(package, monkeypatch):
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    kept = Kept(package)
+    kept = FingerprintCache(package)
     kept["stages.evaluate"] = "def"
     kept.save()
-    assert Kept(package) == {"stages.tune": "abc"}
+    assert FingerprintCache(package) == {"stages.tune": "abc"}
 
 
 def test_a_folder_that_cannot_be_written_is_no_error(package):
@@ -53,7 +53,7 @@ def test_a_folder_that_cannot_be_written_is_no_error(package):
     file_of(package).unlink()
     folder.rmdir()
     folder.write_text("in the way")
-    kept = Kept(package)
+    kept = FingerprintCache(package)
     kept["stages.evaluate"] = "def"
     kept.save()
-    assert Kept(package) == {}
+    assert FingerprintCache(package) == {}

@@ -16,7 +16,7 @@ from ..files import write_text
 _SUFFIXES = {".py", ".cpp", ".h", ".toml"}
 
 
-class Kept(dict):
+class FingerprintCache(dict):
     """Fingerprints by their roots, as the last command with the same sources left them; saved when this one ends."""
 
     def __init__(self, package: Path):
