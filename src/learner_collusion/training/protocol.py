@@ -51,7 +51,7 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Hardware:
-    """How a cell runs; changes no number beyond rounding."""
+    """How a cell runs; changes no number beyond rounding, but for `precision`: another one is another experiment."""
 
     device: Literal["cpu", "cuda"] = "cpu"
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"
