@@ -27,7 +27,7 @@ from learner_collusion.models.mlp import Network, initial_parameters
 from learner_collusion.objective import AugmentedLoss
 from learner_collusion.training import engines, graphs, loop, sweep
 from learner_collusion.training.batches import Batch, Images, on_device
-from learner_collusion.training.device import prepare_device
+from learner_collusion.training.device import prepare_device, set_precision
 from learner_collusion.training.protocol import Cell, Hardware, Protocol
 
 ROOT = Path(__file__).parents[1]
@@ -116,7 +116,7 @@ def image_cell(device: torch.device, tiny: bool) -> dict:
     found, reference = {}, None
     for name, hardware in runs.items():
         place = prepare_device(hardware) if hardware.device == "cpu" else device
-        _set_precision(hardware.precision)
+        set_precision(hardware.precision)
         start = time.perf_counter()
         history = loop.train(on_device(made, cell, protocol, 0, place), cell, protocol, 0, hardware, place)
         test = history.values[:, 2]
@@ -146,10 +146,6 @@ def _protocol(**changes) -> Protocol:
 
     config = configuration.load(ROOT / "config.yaml")
     return replace(convert(configuration.protocol(config, "sgd"), Protocol), **changes)
-
-
-def _set_precision(precision: str) -> None:
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
 
 
 def steps(device: torch.device, tiny: bool, rounds: int = 3, compiled: bool = False) -> dict:
@@ -182,14 +178,14 @@ def steps(device: torch.device, tiny: bool, rounds: int = 3, compiled: bool = Fa
     seconds: dict[str, list[float]] = {name: [] for name in made}
     last_sums = {}
     for name, way in made.items():
-        _set_precision(name.rsplit(" ", 1)[1])
+        set_precision(name.rsplit(" ", 1)[1])
         for _ in range(1 if tiny else 4):
             last_sums[name] = way()
         if last_sums[name] is not None:
             last_sums[name] = last_sums[name].tolist()
     for _ in range(rounds):
         for name, way in made.items():
-            _set_precision(name.rsplit(" ", 1)[1])
+            set_precision(name.rsplit(" ", 1)[1])
             seconds[name].append(_time(way, device, 1 if tiny else 5))
     flops = 3 * 5 * batch * _forward_flops(width)
     found = {"batch": batch, "TFLOP": flops / 1e12, "ways": {}}

@@ -1,14 +1,12 @@
 """Logarithms and exponentials that every machine shares, and claims made of them."""
 
 import math
-import os
-import subprocess
-import sys
 
 import numpy as np
 from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy_features import printed_with_and_without_avx
 
 from learner_collusion.claims import exact
 
@@ -40,15 +38,5 @@ def test_claims_do_not_depend_on_numpys_instructions():
         "judged = tabular.judge(records, {}, settings).select_dtypes(float);"
         "print(len(judged), judged.to_numpy().tobytes().hex())"
     )
-    features = "AVX2 FMA3 AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR X86_V3 X86_V4"
-    found = set()
-    for disabled in ("", features):
-        process = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", code],
-            env=os.environ | {"NPY_DISABLE_CPU_FEATURES": disabled},
-            capture_output=True,
-            text=True,
-        )
-        assert process.returncode == 0, process.stderr
-        found.add(process.stdout)
+    found = printed_with_and_without_avx(code)
     assert len(found) == 1 and int(found.pop().split()[0]) > 30

@@ -30,7 +30,7 @@ def test_a_model_that_cannot_be_captured_trains_without_a_graph(monkeypatch, cap
 
     monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
     monkeypatch.setattr(torch.cuda, "graph", refuse)
-    monkeypatch.setattr(graphs, "_aside", lambda step, batch: step(batch))
+    monkeypatch.setattr(graphs, "aside", lambda step, batch: step(batch))
     seen = []
     advance = replayed(lambda batch: seen.append(batch) or torch.ones(1), torch.optim.SGD([torch.zeros(1)], 0.1), 2)
     batches = [Batch(torch.full((2, 1), n), torch.zeros(2, dtype=torch.int64), None) for n in range(4)]

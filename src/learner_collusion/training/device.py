@@ -4,13 +4,17 @@ import contextlib
 import fcntl
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
 from .. import native
 from ..errors import UserError
 from .protocol import Hardware
+
+T, R = TypeVar("T"), TypeVar("R")
 
 
 def prepare_device(hardware: Hardware) -> torch.device:
@@ -21,7 +25,7 @@ def prepare_device(hardware: Hardware) -> torch.device:
     torch.set_num_threads(hardware.threads)
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = hardware.precision == "tf32"
+    set_precision(hardware.precision)
     if hardware.device == "cpu":
         return torch.device("cpu")
     if not torch.cuda.is_available():
@@ -30,6 +34,21 @@ def prepare_device(hardware: Hardware) -> torch.device:
         )
     names = [str(torch.cuda.get_device_properties(i).uuid) for i in range(torch.cuda.device_count())]
     return torch.device("cuda", lock_free_gpu(names))
+
+
+def set_precision(precision: str) -> None:
+    """Whether products of float32 may be rounded to tf32; bf16 is for `autocast`."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
+
+
+def aside(step: Callable[[T], R], argument: T) -> R:
+    """`step(argument)` on a CUDA stream of its own, as a step before the capture of a graph has to run."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        result = step(argument)
+    torch.cuda.current_stream().wait_stream(stream)
+    return result
 
 
 # What users set so that a processor computes as a smaller one would.

@@ -9,6 +9,7 @@ from torch.func import functional_call
 
 from ..models.ensemble import Ensemble, at_once
 from .batches import Batch
+from .device import aside
 
 
 def replayed(step: Callable[[Batch], Tensor], optimiser: torch.optim.Optimizer, size: int) -> Callable[[Batch], Tensor]:
@@ -28,7 +29,7 @@ def replayed(step: Callable[[Batch], Tensor], optimiser: torch.optim.Optimizer, 
         now = [group["lr"] for group in optimiser.param_groups]
         if now != rates:
             graph, rates = None, now
-            return _aside(step, batch)
+            return aside(step, batch)
         if graph is None:
             slots = Batch(*(None if part is None else part.clone() for part in batch))
             graph = torch.cuda.CUDAGraph()
@@ -47,16 +48,6 @@ def replayed(step: Callable[[Batch], Tensor], optimiser: torch.optim.Optimizer, 
         return sums
 
     return advance
-
-
-def _aside(step: Callable[[Batch], Tensor], batch: Batch) -> Tensor:
-    """`step` on a stream of its own, as a step before a capture has to run."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        sums = step(batch)
-    torch.cuda.current_stream().wait_stream(stream)
-    return sums
 
 
 def compiled(model: Ensemble, size: int) -> Callable[[Tensor], Tensor]:

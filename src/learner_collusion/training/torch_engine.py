@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..models.mlp import Network
+from .device import aside
 from .sweep import HISTORY_COLUMNS, Sweep, Trained
 
 
@@ -179,11 +180,7 @@ def _stepper(stack: _Stack, x: Tensor, y: Tensor, batch_size: int) -> tuple[Call
             slot.copy_(batch)
             graph.replay()
         else:  # the first batch is trained on as it is, which also warms up what a capture may not
-            side = torch.cuda.Stream()
-            side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(side):
-                step(batch)
-            torch.cuda.current_stream().wait_stream(side)
+            aside(step, batch)
             with torch.cuda.graph(graph):
                 step(slot)
             captured = True
