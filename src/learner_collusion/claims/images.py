@@ -76,6 +76,7 @@ def learner_loss_beyond_ensemble(claim: Claim, panel: Panel) -> Measurement:
     columns = {f"accuracy of the learners at beta {b:g}": learners[b] for b in learners}
     columns |= {f"accuracy at beta {b:g}": ensemble[b] for b in ensemble}
     runs, left_out = paired(columns, panel.runs)
+    left_out = panel.name_diverged(left_out)
     of_learners, of_ensemble = (runs.iloc[:, i] - runs.iloc[:, i + 1] for i in (0, 2))
     values, caption = (
         (of_learners - of_ensemble).to_numpy(),
@@ -160,7 +161,7 @@ def _at_best(
     known = panel.at_best(metric, of_learners=of_learners)
     what = f"{_name(metric)}{' of all learners' * of_learners}"
     runs, left_out = paired({f"{what} at beta {beta:g}": known[beta] for beta in betas}, panel.runs)
-    return runs.set_axis(betas, axis=1), left_out
+    return runs.set_axis(betas, axis=1), panel.name_diverged(left_out)
 
 
 def _when_dropped(claim: Claim, panel: Panel, caption: str, change: Callable[[np.ndarray], np.ndarray]) -> Measurement:
@@ -169,6 +170,7 @@ def _when_dropped(claim: Claim, panel: Panel, caption: str, change: Callable[[np
         return Measurement(f"{name} {caption}", np.empty(0), lacking="there is one drop rate alone")
     known = panel.at_best(claim.options["metric"], by="drop_rate")
     runs, left_out = paired({f"{name} at drop rate {rate:g}": known[rate] for rate in rates}, panel.runs)
+    left_out = panel.name_diverged(left_out, "drop_rate")
     means = (
         ", ".join(f"{mean:.3g} at {rate:g}" for mean, rate in zip(runs.mean(), rates, strict=True)) if len(runs) else ""
     )
@@ -177,7 +179,13 @@ def _when_dropped(claim: Claim, panel: Panel, caption: str, change: Callable[[np
 
 def _diverged(panel: Panel) -> str:
     """A note on the runs whose training diverged: they count with their best evaluation before."""
-    found = [f"{run} at beta {beta:g}" for run, beta, _ in panel.diverged()]
+    known = panel.at_best("accuracy")
+    has = [
+        (run, beta)
+        for run, beta, _ in panel.diverged()
+        if run in known.index and known.loc[run, beta] == known.loc[run, beta]
+    ]
+    found = [f"{run} at beta {beta:g}" for run, beta in has]
     return f"diverged, so the best evaluation before counts: run {', run '.join(found)}" if found else ""
 
 

@@ -95,6 +95,7 @@ def check(config: dict) -> None:
     """UserError, one sentence, at the first thing that the schema does not allow."""
     import jsonschema
 
+    _check_finite(config)
     validator = jsonschema.Draft202012Validator(schema())
     errors = sorted(validator.iter_errors(config), key=lambda e: [str(p) for p in e.absolute_path])
     if errors:
@@ -121,6 +122,15 @@ def check(config: dict) -> None:
             f"The configuration's tabular.tuning.initial_points is {tuning['initial_points']}, more than its "
             f"{tuning['trials']} trials: lower it."
         )
+
+
+def _check_finite(value, where: str = "") -> None:
+    """YAML has .nan and .inf, of which the first passes every minimum and maximum."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"The configuration's {where} is {value}, but must be a finite number: correct it there.")
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inside in pairs:
+        _check_finite(inside, f"{where}.{key}" if where else str(key))
 
 
 def _check_variants(config: dict) -> None:
@@ -196,6 +206,12 @@ def _sentence(error) -> str:
         return (
             f"The configuration's {where} is {error.instance}, but beta must lie in [0, 1]: beyond 1 the objective "
             "has no lower bound (Theorem 5.1)."
+        )
+    limits = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+    if error.validator in limits:
+        return (
+            f"The configuration's {where} is wrong: it is {error.instance}, but must be {limits[error.validator]} "
+            f"{error.validator_value}; see the comments in config.yaml."
         )
     if error.validator == "anyOf" and isinstance(error.instance, str):  # a model is a registered name or a dotted path
         return f"The configuration's {where} is wrong: {unknown(error.instance)}"
