@@ -6,7 +6,7 @@ out, and named.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -25,18 +25,26 @@ def judge(records: pd.DataFrame, metadata: dict, settings) -> pd.DataFrame:
     `records.claims`.
     """
     rows = []
-    for claim in settings.claims:
-        statistic, experiment = named(claim, STATISTICS), settings.experiments.get(claim.experiment)
-        for panel in _panels(experiment, records, settings.experiments) if experiment else ():
-            measured, cell = statistic(claim, panel), panel.cell
-            if cell["dataset"] in metadata.get("missing", {}):
-                measured = measured._replace(lacking="the data set is not available")
-            dataset, model = (settings.titles.get(name, name) for name in (cell["dataset"], cell["model"]))
-            label = f"{dataset}, {model}, M = {cell['learners']}"
-            of_the_paper = f"{cell['dataset']}/{cell['model']}" in settings.paper.get(claim.experiment, [])
-            judged = for_data_set(claim, cell["dataset"], of_the_paper)
-            rows.append(decide(judged, label, measured, settings.confidence))
+    for claim, panel, measured in measurements(settings.claims, settings.experiments, records):
+        cell = panel.cell
+        if cell["dataset"] in metadata.get("missing", {}):
+            measured = measured._replace(lacking="the data set is not available")
+        dataset, model = (settings.titles.get(name, name) for name in (cell["dataset"], cell["model"]))
+        label = f"{dataset}, {model}, M = {cell['learners']}"
+        of_the_paper = f"{cell['dataset']}/{cell['model']}" in settings.paper.get(claim.experiment, [])
+        judged = for_data_set(claim, cell["dataset"], of_the_paper)
+        rows.append(decide(judged, label, measured, settings.confidence))
     return as_frame(rows, settings.confidence)
+
+
+def measurements(
+    claims: Iterable[Claim], experiments: dict, records: pd.DataFrame
+) -> Iterator[tuple[Claim, Panel, Measurement]]:
+    """What each claim measures in each panel of its experiment, of those `experiments` (by name) that are enabled."""
+    for claim in claims:
+        statistic, experiment = named(claim, STATISTICS), experiments.get(claim.experiment)
+        for panel in _panels(experiment, records, experiments) if experiment else ():
+            yield claim, panel, statistic(claim, panel)
 
 
 def worst_at_one(claim: Claim, panel: Panel) -> Measurement:
