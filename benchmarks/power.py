@@ -29,6 +29,7 @@ from learner_collusion.plan import configuration
 ROOT = Path(__file__).parents[1]
 PAGE, PILOT, PRESET = ROOT / "docs/statistics.md", Path(__file__).with_suffix(".json"), "workflow/presets/laptop.yaml"
 BETWEEN = "<!-- power -->\n"
+GALLERIES = ("laptop", "laptop_cifar100")  # of the pilot
 RUNS = (5, 6, 8, 10)
 SIMULATIONS, CONFIDENCE, PESSIMISM = 4000, 0.95, 0.8
 ENOUGH = 0.8  # the power for which a preset should be built
@@ -198,16 +199,16 @@ def of_preset(preset: str | Path = PRESET) -> dict[tuple, Panel]:
     return found
 
 
-def power_rows() -> Iterator[str]:
-    """The table of powers, in Markdown."""
+def power_rows(gallery: str) -> Iterator[str]:
+    """The table of powers in Markdown, of the panels of a gallery and the preset of its name."""
     rows, _ = pilot()
-    pooled, chosen = spreads(rows), of_preset()
+    pooled, chosen = spreads(rows), of_preset(f"workflow/presets/{gallery}.yaml")
     by_experiment = {panel[0]: size for panel, size in chosen.items()}
     usual = max(size.images for size in chosen.values())
     yield "| panel | claim | two runs | spread | " + " | ".join(f"n = {n}" for n in RUNS) + " | as in the preset |"
     yield "|---" * (5 + len(RUNS)) + "|"
     for row in rows:
-        if row.gallery != "laptop":
+        if row.gallery != gallery:
             continue
         spread, freedom = pooled[row.group]
         means = row.values.mean(0), pessimistic(row, spread, freedom)
@@ -328,7 +329,7 @@ def main() -> None:
     if options.pilot or options.time or options.disagreement:
         PILOT.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     before, _, after = PAGE.read_text(encoding="utf-8").split(BETWEEN)
-    tables = "\n\n".join("\n".join(rows()) for rows in (power_rows, cost_rows))
+    tables = "\n\n".join("\n".join(rows) for rows in (*map(power_rows, GALLERIES), cost_rows()))
     PAGE.write_text(f"{before}{BETWEEN}\n{tables}\n\n{BETWEEN}{after}", encoding="utf-8")
 
 
