@@ -42,6 +42,18 @@ def test_presets_use_known_keys(config, preset):
             "tabular.tuning.grid.learning_rate.1 is wrong: it is 0, but must be above 0",
         ),
         ({"tabular": {"tuning": {"grid": {"learning_rate": [-0.1]}}}}, "learning_rate.0 .* must be above 0"),
+        (
+            {"tabular": {"betas": [0, 0.3, 0.3000001, 1]}},
+            "tabular.betas holds 0.3 and 0.3000001, which are the same to six",
+        ),
+        (
+            {"tabular": {"codependence": {"drop_rates": [0.2, 0.20000001]}}},
+            "codependence.drop_rates holds 0.2 and 0.20000001",
+        ),
+        (
+            {"images": {"experiments": {"cnn": {"betas": [0, 1e-9, 1.0000001e-9, 1]}}}},
+            "cnn.betas holds 1e-09 and 1.0000001e-09",
+        ),
         ({"images": {"protocols": {"sgd": {"learning_rate": 0}}}}, "protocols.sgd.learning_rate .* must be above 0"),
         ({"illustration": {"learning_rate": 0}}, "illustration.learning_rate .* must be above 0"),
         ({"tabular": {"tuning": {"grid": {"learners": [1]}}}}, "grid.learners.0 .* is 1, but must be at least 2"),

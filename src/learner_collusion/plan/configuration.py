@@ -113,6 +113,8 @@ def check(config: dict) -> None:
         )
     if 0 not in config["tabular"]["betas"] or 1 not in config["tabular"]["betas"]:
         raise UserError("The configuration's tabular.betas must hold 0 and 1, which the claims compare: add them.")
+    _check_distinct(config["tabular"], "tabular")
+    _check_distinct(config["tabular"]["codependence"], "tabular.codependence")
     _check_experiments(config["images"])
     if "sensitivity" in config["parts"]:
         _check_variants(config)
@@ -131,6 +133,18 @@ def _check_finite(value, where: str = "") -> None:
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inside in pairs:
         _check_finite(inside, f"{where}.{key}" if where else str(key))
+
+
+def _check_distinct(settings: dict, where: str) -> None:
+    """Betas and drop rates are named by six digits, in records and in rows of the claims: those that share them would be mixed up."""
+    for key in ("betas", "drop_rates"):
+        named: dict[str, float] = {}
+        for value in settings.get(key, []):
+            other = named.setdefault(f"{value:g}", value)
+            if other != value:
+                raise UserError(
+                    f"The configuration's {where}.{key} holds {other} and {value}, which are the same to six digits: leave one out."
+                )
 
 
 def _check_variants(config: dict) -> None:
@@ -155,6 +169,7 @@ def _check_experiments(images: dict) -> None:
         protocol({"images": images}, name)
     for name, experiment in images["experiments"].items():
         where = f"The configuration's images.experiments.{name}"
+        _check_distinct(experiment, f"images.experiments.{name}")
         for key, choices in (("protocol", images["protocols"]), ("datasets", images["datasets"])):
             named = [experiment[key]] if key == "protocol" else experiment[key]
             for wrong in sorted(set(named) - set(choices)):
