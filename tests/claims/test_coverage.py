@@ -9,6 +9,7 @@ from conftest import ROOT
 
 from learner_collusion.claims import verdict
 from learner_collusion.claims.catalogue import Claim
+from learner_collusion.claims.intervals import estimate
 from learner_collusion.claims.verdict import FAILS, HOLDS, Measurement, decide
 
 SPEC = importlib.util.spec_from_file_location("coverage", ROOT / "benchmarks/coverage.py")
@@ -21,6 +22,24 @@ SPEC.loader.exec_module(simulation)
 def test_intervals_cover_and_verdicts_are_seldom_wrong(case, runs):
     covered, holds, fails = simulation.measure(case[2], case[3], runs, 4000, seed=1)
     assert covered >= 0.93 and holds <= 0.035 and fails <= 0.035  # 2.5 % of each, and four standard errors
+
+
+def percentile_bootstrap(values, confidence, rank=1):
+    """The interval that this project had before: quantiles of the order statistic of resampled runs."""
+    resampled = np.random.default_rng(0).integers(values.shape[1], size=(200, values.shape[1]))
+    found = np.stack([estimate(values[:, runs], rank) for runs in resampled])
+    return np.quantile(found, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+
+
+@pytest.mark.parametrize(
+    ("number", "runs", "published"),
+    [(0, 3, 0.75), (0, 5, 0.843), (0, 10, 0.894), (1, 5, 0.81), (2, 3, 0.481), (2, 6, 0.626), (3, 5, 0.83)],
+)
+def test_the_percentile_bootstrap_would_not_pass(monkeypatch, number, runs, published):
+    """So the simulation above would have shown what was wrong, and by how much."""
+    monkeypatch.setattr(simulation, "interval", percentile_bootstrap)
+    covered, holds, fails = simulation.measure(*simulation.CASES[number][2:], runs, 2000, seed=1)
+    assert covered == pytest.approx(published, abs=0.04) and not (covered >= 0.93 and max(holds, fails) <= 0.035)
 
 
 def test_skewed_differences_are_the_limit():

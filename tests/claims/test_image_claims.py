@@ -168,6 +168,30 @@ def test_a_run_that_diverged_is_left_out_by_name(tmp_path, random, value, marked
     assert np.isfinite(rows["value"]).all()
 
 
+@pytest.mark.parametrize("name", ["practical", "cnn", "dropout"])
+@pytest.mark.parametrize("best", [True, False])
+def test_a_run_that_diverges_counts_with_its_best_evaluation_or_is_left_out_by_name(tmp_path, random, name, best):
+    """One that diverged in its first evaluation has none: it is named as diverged, not as missing."""
+    five = {name: EXPERIMENTS[name] | {"runs": 5, "datasets": ["cifar10"]}}
+    level = "drop_rate" if name == "dropout" else "beta"
+    last = 0.4 if name == "dropout" else 1.0
+
+    def change(records):
+        cell = records["run"].eq(2) & records[level].eq(last)
+        mark = records[cell].drop_duplicates("learners").assign(split="train", metric="diverged", value=1.0)
+        mark = mark.assign(learner=-1, evaluation=5 if best else 1)
+        gone = cell & (records["evaluation"].gt(5) if best else cell)
+        return pd.concat([records[~gone], mark])
+
+    rows = judged(write(tmp_path, random, experiments=five), change, experiments=five)
+    assert len(rows) and set(rows["runs"]) == {5 if best else 4}
+    at = "drop rate 0.4" if name == "dropout" else "beta 1"
+    if not best:
+        assert set(rows["note"]) == {f"without run 2 (diverged at {at}, evaluation 1)"}
+    elif name != "dropout":
+        assert set(rows["note"]) == {"diverged, so the best evaluation before counts: run 2 at beta 1"}
+
+
 def test_curves_that_all_diverge_make_no_claim_hold(tmp_path, random):
     def change(records):
         return records.assign(value=records["value"].where(records["beta"].ne(1) | records["metric"].ne("div")))

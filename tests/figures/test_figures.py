@@ -75,6 +75,20 @@ def test_the_csv_of_a_tabular_figure_holds_mean_standard_deviation_and_runs(made
     np.testing.assert_allclose(plotted[["run_0", "run_1", "run_2"]], runs, rtol=1e-8)
 
 
+@pytest.mark.parametrize("draw", [tabular.diversity, tabular.debiased, tabular.codependence])
+def test_a_run_that_diverged_has_no_point_and_leaves_no_mean(made, tmp_path, saved, draw):
+    path, records = made
+    lost = records["run"].eq(1) & records["beta"].eq(1) & records["metric"].ne("learners") & records["dataset"].eq("a")
+    parquet.write(path, records.assign(value=records["value"].mask(lost)), RECORDS)
+    draw(settings(), path, tmp_path / "f.pdf")
+    [(_, plotted, foot)] = saved
+    there = plotted["dataset"].eq("a") & plotted["beta"].eq(1)
+    assert plotted.loc[there, ["mean", "run_1"]].isna().all(axis=None)
+    assert plotted.loc[there, ["run_0", "run_2"]].notna().all(axis=None)
+    assert plotted.loc[~there, "mean"].notna().all()
+    assert foot.endswith("No point, and no mean there: 1 trainings that diverged.")
+
+
 def test_means_and_runs_show_the_numbers_of_the_csv(made, tmp_path, saved):
     path, _ = made
     tabular.diversity(settings(), path, tmp_path / "f.pdf")

@@ -1,5 +1,9 @@
 """The cells of the image experiments."""
 
+import re
+
+from conftest import ROOT
+
 from learner_collusion.plan import cells
 
 
@@ -8,6 +12,14 @@ def test_paths():
     path = cells.history_path(**cell, drop_rate=0.0, beta=1, run=3)
     assert path == "results/images/sgd/cifar10/resnet18/m5-probability/drop0/beta1/run3/history.parquet"
     assert cells.number(0.1) == "0.1" and cells.number(1 / 3) == "0.333333333333"
+
+
+def test_every_beta_has_a_path_of_its_own_that_a_rule_makes():
+    """What six digits tell apart, as the configuration wants it; the rule's pattern takes 1e-09, too."""
+    pattern = re.search(r'beta=r"(.*?)"', (ROOT / "workflow/rules/common.smk").read_text())[1]
+    betas = [0, 1e-9, 1.00001e-9, 1e-5, 0.1, 0.123456, 0.123457, 1 / 3, 0.999999, 1]
+    texts = [cells.number(beta) for beta in betas]
+    assert len(set(texts)) == len(betas) and all(re.fullmatch(pattern, text) for text in texts)
 
 
 def test_shared_cells_come_once(config):

@@ -37,6 +37,27 @@ def test_presets_use_known_keys(config, preset):
         ({"tabular": {"run": 3}}, "unknown key 'tabular.run': did you mean 'runs'"),
         ({"tabular": {"betas": [0, 1.2]}}, r"tabular.betas.1 is 1.2, but beta must lie in \[0, 1\].*Theorem 5.1"),
         ({"tabular": {"runs": 0}}, "tabular.runs is wrong"),
+        (
+            {"tabular": {"tuning": {"grid": {"learning_rate": [0.01, 0]}}}},
+            "tabular.tuning.grid.learning_rate.1 is wrong: it is 0, but must be above 0",
+        ),
+        ({"tabular": {"tuning": {"grid": {"learning_rate": [-0.1]}}}}, "learning_rate.0 .* must be above 0"),
+        (
+            {"tabular": {"betas": [0, 0.3, 0.3000001, 1]}},
+            "tabular.betas holds 0.3 and 0.3000001, which are the same to six",
+        ),
+        (
+            {"tabular": {"codependence": {"drop_rates": [0.2, 0.20000001]}}},
+            "codependence.drop_rates holds 0.2 and 0.20000001",
+        ),
+        (
+            {"images": {"experiments": {"cnn": {"betas": [0, 1e-9, 1.0000001e-9, 1]}}}},
+            "cnn.betas holds 1e-09 and 1.0000001e-09",
+        ),
+        ({"images": {"protocols": {"sgd": {"learning_rate": 0}}}}, "protocols.sgd.learning_rate .* must be above 0"),
+        ({"illustration": {"learning_rate": 0}}, "illustration.learning_rate .* must be above 0"),
+        ({"tabular": {"tuning": {"grid": {"learners": [1]}}}}, "grid.learners.0 .* is 1, but must be at least 2"),
+        ({"images": {"experiments": {"cnn": {"learners": [1]}}}}, "cnn.learners.0 .* is 1, but must be at least 2"),
         ({"tabular": {"datasets": ["abalon"]}}, "'abalon', which is not declared"),
         ({"tabular": {"betas": [0, 0.5]}}, "must hold 0 and 1"),
         ({"tabular": {"tuning": {"initial_points": 30}}}, "more than its 20 trials"),
@@ -79,6 +100,52 @@ def test_mistakes_are_told_in_one_sentence(config, top, words):
     with pytest.raises(UserError, match=words) as caught:
         configuration.check(wrong)
     assert "\n" not in str(caught.value)
+
+
+def with_value(config, path, value):
+    changed = copy.deepcopy(config)
+    inside = changed
+    for key in path[:-1]:
+        inside = inside[key]
+    inside[path[-1]] = value
+    return changed
+
+
+def whole_numbers(schema, path=()):
+    """The path of each schema of a whole number, and the schema."""
+    if isinstance(schema, dict):
+        if "integer" in schema.get("type", []):
+            yield path, schema
+        for key, inside in schema.items():
+            yield from whole_numbers(inside, (*path, key))
+
+
+def test_no_size_is_without_a_bound(config):
+    """A slip of the keyboard, such as 10**12 epochs, is a sentence and no job that hangs or eats the memory."""
+    found = list(whole_numbers(configuration.schema()))
+    assert len(found) > 20
+    for path, schema in found:
+        assert path[-1] == "seed" or ("minimum" in schema and "maximum" in schema), path
+    for path in (
+        ("tabular", "runs"),
+        ("tabular", "training", "max_epochs"),
+        ("tabular", "tuning", "grid", "layers", 0),
+    ):
+        with pytest.raises(UserError, match=rf"{'.'.join(map(str, path))} is wrong: it is 10+, but must be at most"):
+            configuration.check(with_value(config, path, 10**12))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_no_number_is_not_finite(config, value):
+    """YAML has .nan, which passes every minimum and maximum, and .inf."""
+    paths = [
+        ("tabular", "tuning", "grid", "learning_rate", 0), ("tabular", "split", "test"), ("tabular", "betas", 1),
+        ("tabular", "preprocessing", "skewness_threshold"), ("images", "protocols", "sgd", "learning_rate"),
+        ("images", "datasets", "cifar10", "mean", 0), ("claims", "confidence"), ("datasets", "timeout"),
+    ]  # fmt: skip
+    for path in paths:
+        with pytest.raises(UserError, match=rf"{'.'.join(map(str, path))} is {value}, but must be a finite number"):
+            configuration.check(with_value(config, path, value))
 
 
 def test_a_missing_key(config):

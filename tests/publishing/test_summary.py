@@ -104,6 +104,16 @@ def test_two_sentences_from_the_numbers_of_several_data_sets():
     assert "changes by -0.40 to +30% from" in second
 
 
+def test_a_run_that_diverged_does_not_count():
+    """The means at beta 0 and 1 are those of the same runs; without any complete run the sentence says so."""
+    frame = records(abalone=means(21, 0.5, 0.02))
+    there = frame["run"].eq(1) & frame["beta"].eq(1)
+    some = summary.findings(frame.assign(value=frame["value"].mask(there)))
+    assert some == summary.findings(frame[frame["run"].eq(0)])
+    [none] = summary.findings(frame.assign(value=frame["value"].mask(frame["beta"].eq(1))))
+    assert "training diverged" in none and "nan" not in none
+
+
 def test_without_drop_rates_the_sentence_leaves_them_out():
     found = records(a=means(21, 0.5, 0))
     first, second = summary.findings(found[~found["metric"].str.startswith("increase")])

@@ -1,13 +1,17 @@
 """Records of real runs against NumPy, and the identity that each asserts."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import converted
 
+from learner_collusion.claims.catalogue import CLAIMS
+from learner_collusion.claims.tabular import judge
 from learner_collusion.errors import UserError
 from learner_collusion.records import parquet
-from learner_collusion.records.tabular import BEST, PREDICTIONS, RECORDS
+from learner_collusion.records.tabular import BEST, HISTORY, PREDICTIONS, RECORDS
 from learner_collusion.stages import aggregate, evaluate, train_tabular
 
 POINT = {"learning_rate": 0.01, "batch_size": 32, "weight_decay": 0, "learners": 5, "hidden_units": 10, "layers": 1}
@@ -70,6 +74,51 @@ def test_damaged_predictions_are_told(trained, settings, tmp_path):
         with pytest.raises(UserError, match=words):
             records_of(trained, settings, tmp_path / "r")
     assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_beta_that_overflowed_is_named_and_the_rest_stays(trained, settings, tmp_path, value):
+    """Predictions of a beta that diverged may be anything: it has no number, and all others those that they have without it."""
+    before = records_of(trained, settings, tmp_path / "before").set_index(["run", "beta", "metric"])["value"]
+    table, history = parquet.read(trained[0]), parquet.read(trained[1])
+    lost = table["run"].eq(1) & table["beta"].eq(1)
+    rows = lost & (table["row"] == table["row"].iloc[0]) if np.isnan(value) else lost  # one row, or all
+    rows = rows if rows.any() else lost
+    parquet.write(trained[0], table.assign(prediction=table["prediction"].mask(rows, value)), PREDICTIONS)
+    last = history["run"].eq(1) & history["beta"].eq(1) & history["epoch"].eq(history["epoch"].max())
+    last = last if last.any() else history["run"].eq(1) & history["beta"].eq(1) & history["epoch"].eq(1)
+    parquet.write(trained[1], history.assign(diverged=last), HISTORY)
+    after = records_of(trained, settings, tmp_path / "after").set_index(["run", "beta", "metric"])["value"]
+    assert after.index.equals(before.index)
+    of_training = {"learners", "epochs", "best_epoch", "diverged"}
+    assert set(after.index[after.isna()]) == {
+        key for key in before.index if key[:2] == (1, 1) and key[2] not in of_training
+    }
+    assert after[1, 1.0]["diverged"] > 0 and after[1, 1.0]["learners"] == 5
+    others = after.index[after.notna() & (after.index.get_level_values("metric") != "diverged")]
+    pd.testing.assert_series_equal(after[others], before[others], check_exact=True)
+    frame = judged(tmp_path / "after")
+    joint = frame[frame["statistic"].str.contains(r"\(1\)")]
+    assert len(joint) > 4 and joint["note"].str.contains(r"without run 1 \(diverged at beta 1, epoch \d+\)").all()
+    assert (joint["runs"] == 1).all()
+
+
+def judged(records):
+    """The claims of the records."""
+    entries = [claim for claim in CLAIMS if claim.part == "tabular"]
+    settings = SimpleNamespace(claims=entries, confidence=0.95, paper={"tabular": []}, runs=2)
+    return judge(parquet.read(records, RECORDS), {}, settings)
+
+
+def test_a_run_without_any_number_is_left_out_by_name(trained, settings, tmp_path):
+    """All betas of a run that diverged: figures, claims and the end page are those of the other run."""
+    table, history = parquet.read(trained[0]), parquet.read(trained[1])
+    lost = table["run"].eq(1)
+    parquet.write(trained[0], table.assign(prediction=table["prediction"].mask(lost, np.nan)), PREDICTIONS)
+    parquet.write(trained[1], history.assign(diverged=history["run"].eq(1) & history["epoch"].eq(1)), HISTORY)
+    records_of(trained, settings, tmp_path / "records.parquet")
+    frame = judged(tmp_path / "records.parquet")
+    assert set(frame["runs"]) == {1} and frame["note"].str.contains("without run 1 .diverged at beta ").all()
 
 
 def test_data_sets_are_put_together(trained, settings, tmp_path):

@@ -152,6 +152,26 @@ def test_training_on_the_validation_part_too(diabetes, settings, tmp_path):
     assert parquet.read(tmp_path / NAMES[0], HISTORY)["epoch"].max() == 4  # as many epochs as tuning found best
 
 
+@pytest.mark.parametrize("engine", [pytest.param("native", marks=exact), "torch"])
+@pytest.mark.parametrize("refit", [False, True])
+def test_a_run_that_diverges_in_its_first_epoch_predicts_nothing(diabetes, settings, tmp_path, capsys, engine, refit):
+    """Not with initial weights, which would count as a trained ensemble; the other run is as it is alone."""
+    settings["engine"], settings["training"] = engine, settings["training"] | {"refit_on_train_and_validation": refit}
+    sweep(diabetes, settings, tmp_path / "alone")
+    sweep(diabetes, settings, tmp_path / "both", (POINT, POINT | {"learning_rate": 1e30}))
+    assert "run 1: 3 betas" in (printed := capsys.readouterr().out) and "beta 1 diverged in epoch 1" in printed
+    history = parquet.read(tmp_path / "both" / NAMES[0], HISTORY)
+    assert history[history["run"].eq(1)]["diverged"].all() and not history[history["run"].eq(0)]["diverged"].any()
+    path = str(tmp_path / "both" / NAMES[1])
+    with pytest.raises(UserError, match="not finite in run 1"):
+        read_run(path, 1)
+    _, f, y = read_run(path, 1, (0, 0.5, 1))
+    assert np.isnan(f).all() and f.shape == (3, 88, 6) and np.isfinite(y).all()
+    _, together, _ = read_run(path, 0)
+    _, alone, _ = read_run(str(tmp_path / "alone" / NAMES[1]), 0)
+    np.testing.assert_array_equal(together, alone)
+
+
 def test_a_run_that_was_not_tuned_is_told(diabetes, settings, tmp_path):
     write_best(tmp_path / "best.parquet", (POINT,))
     chosen = converted(stage.Settings, settings | {"runs": 2})

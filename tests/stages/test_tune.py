@@ -74,6 +74,29 @@ def test_one_run_by_hand_is_kept_for_the_whole_job(diabetes, settings, tmp_path,
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
 
 
+def test_a_run_of_which_every_trial_diverges_is_told(diabetes, settings, tmp_path):
+    settings["tuning"] |= {"grid": settings["tuning"]["grid"] | {"learning_rate": [1e30]}}
+    with pytest.raises(
+        UserError, match="All 5 trials of diabetes, run 0, diverged in their first epoch: lower the learning"
+    ):
+        tune(diabetes, settings, tmp_path)
+    assert not (tmp_path / NAMES[1]).exists()
+
+
+def test_a_trial_that_diverged_is_never_the_best(diabetes, settings, tmp_path):
+    """Not even where the others are worse than what it counts as for the optimiser."""
+    rates = [1e30, 1e4]  # the second ends with a validation ERR far above 10
+    settings["tuning"] |= {
+        "trials": 8,
+        "initial_points": 8,
+        "grid": settings["tuning"]["grid"] | {"learning_rate": rates},
+    }
+    trials, best = tune(diabetes, settings, tmp_path)
+    finite = trials["err"].notna()
+    assert finite.any() and not finite.all() and trials["err"].min() > stage.DIVERGED
+    assert best["err"].tolist() == [trials["err"].min()]
+
+
 def test_what_was_kept_from_other_settings_is_not_used(diabetes, settings, tmp_path):
     other = settings | {"tuning": settings["tuning"] | {"beta": 1}}
     tune(diabetes, other, tmp_path / "a", only=0)

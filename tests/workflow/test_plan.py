@@ -96,7 +96,7 @@ def test_every_profile_plans(profile, tmp_path):
     assert result.returncode == 0, result.stderr[-2000:]
     jobs = planned(result)
     assert jobs["tune_dataset"] == (1 if "demo" in profile else 4)
-    assert jobs.get("train_images", 0) == {"slurm": 345, "workflow/profiles/laptop": 84}.get(profile, 0)
+    assert jobs.get("train_images", 0) == {"slurm": 345, "workflow/profiles/laptop": 108}.get(profile, 0)
     assert "workflow specific profile" in result.stderr  # workflow/profiles/default
 
 

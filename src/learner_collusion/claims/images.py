@@ -6,7 +6,7 @@ out, and named.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -25,18 +25,26 @@ def judge(records: pd.DataFrame, metadata: dict, settings) -> pd.DataFrame:
     `records.claims`.
     """
     rows = []
-    for claim in settings.claims:
-        statistic, experiment = named(claim, STATISTICS), settings.experiments.get(claim.experiment)
-        for panel in _panels(experiment, records, settings.experiments) if experiment else ():
-            measured, cell = statistic(claim, panel), panel.cell
-            if cell["dataset"] in metadata.get("missing", {}):
-                measured = measured._replace(lacking="the data set is not available")
-            dataset, model = (settings.titles.get(name, name) for name in (cell["dataset"], cell["model"]))
-            label = f"{dataset}, {model}, M = {cell['learners']}"
-            of_the_paper = f"{cell['dataset']}/{cell['model']}" in settings.paper.get(claim.experiment, [])
-            judged = for_data_set(claim, cell["dataset"], of_the_paper)
-            rows.append(decide(judged, label, measured, settings.confidence))
+    for claim, panel, measured in measurements(settings.claims, settings.experiments, records):
+        cell = panel.cell
+        if cell["dataset"] in metadata.get("missing", {}):
+            measured = measured._replace(lacking="the data set is not available")
+        dataset, model = (settings.titles.get(name, name) for name in (cell["dataset"], cell["model"]))
+        label = f"{dataset}, {model}, M = {cell['learners']}"
+        of_the_paper = f"{cell['dataset']}/{cell['model']}" in settings.paper.get(claim.experiment, [])
+        judged = for_data_set(claim, cell["dataset"], of_the_paper)
+        rows.append(decide(judged, label, measured, settings.confidence))
     return as_frame(rows, settings.confidence)
+
+
+def measurements(
+    claims: Iterable[Claim], experiments: dict, records: pd.DataFrame
+) -> Iterator[tuple[Claim, Panel, Measurement]]:
+    """What each claim measures in each panel of its experiment, of those `experiments` (by name) that are enabled."""
+    for claim in claims:
+        statistic, experiment = named(claim, STATISTICS), experiments.get(claim.experiment)
+        for panel in _panels(experiment, records, experiments) if experiment else ():
+            yield claim, panel, statistic(claim, panel)
 
 
 def worst_at_one(claim: Claim, panel: Panel) -> Measurement:
@@ -76,6 +84,7 @@ def learner_loss_beyond_ensemble(claim: Claim, panel: Panel) -> Measurement:
     columns = {f"accuracy of the learners at beta {b:g}": learners[b] for b in learners}
     columns |= {f"accuracy at beta {b:g}": ensemble[b] for b in ensemble}
     runs, left_out = paired(columns, panel.runs)
+    left_out = panel.name_diverged(left_out)
     of_learners, of_ensemble = (runs.iloc[:, i] - runs.iloc[:, i + 1] for i in (0, 2))
     values, caption = (
         (of_learners - of_ensemble).to_numpy(),
@@ -160,7 +169,7 @@ def _at_best(
     known = panel.at_best(metric, of_learners=of_learners)
     what = f"{_name(metric)}{' of all learners' * of_learners}"
     runs, left_out = paired({f"{what} at beta {beta:g}": known[beta] for beta in betas}, panel.runs)
-    return runs.set_axis(betas, axis=1), left_out
+    return runs.set_axis(betas, axis=1), panel.name_diverged(left_out)
 
 
 def _when_dropped(claim: Claim, panel: Panel, caption: str, change: Callable[[np.ndarray], np.ndarray]) -> Measurement:
@@ -169,6 +178,7 @@ def _when_dropped(claim: Claim, panel: Panel, caption: str, change: Callable[[np
         return Measurement(f"{name} {caption}", np.empty(0), lacking="there is one drop rate alone")
     known = panel.at_best(claim.options["metric"], by="drop_rate")
     runs, left_out = paired({f"{name} at drop rate {rate:g}": known[rate] for rate in rates}, panel.runs)
+    left_out = panel.name_diverged(left_out, "drop_rate")
     means = (
         ", ".join(f"{mean:.3g} at {rate:g}" for mean, rate in zip(runs.mean(), rates, strict=True)) if len(runs) else ""
     )
@@ -177,7 +187,13 @@ def _when_dropped(claim: Claim, panel: Panel, caption: str, change: Callable[[np
 
 def _diverged(panel: Panel) -> str:
     """A note on the runs whose training diverged: they count with their best evaluation before."""
-    found = [f"{run} at beta {beta:g}" for run, beta, _ in panel.diverged()]
+    known = panel.at_best("accuracy")
+    has = [
+        (run, beta)
+        for run, beta, _ in panel.diverged()
+        if run in known.index and known.loc[run, beta] == known.loc[run, beta]
+    ]
+    found = [f"{run} at beta {beta:g}" for run, beta in has]
     return f"diverged, so the best evaluation before counts: run {', run '.join(found)}" if found else ""
 
 

@@ -30,10 +30,19 @@ class Panel(NamedTuple):
         found = images.curve(self.records, split, metric, beta=float(beta), drop_rate=0.0, **self.cell)
         return self._of_the_experiment(found)
 
-    def diverged(self) -> list[tuple[int, float, int]]:
-        """(run, beta, evaluation) of the runs of the experiment whose training diverged."""
-        found = images.diverged(self.records, drop_rate=0.0, **self.cell)
-        return [one for one in found if one[0] in self.runs and one[1] in self.betas]
+    def diverged(self, by: str = "beta") -> list[tuple[int, float, int]]:
+        """(run, beta, evaluation) of the runs of the experiment whose training diverged; by drop rate those of beta = 1."""
+        levels, fixed = (self.betas, {"drop_rate": 0.0}) if by == "beta" else (self.drop_rates, {"beta": 1.0})
+        found = images.diverged(self.records, by, **fixed, **self.cell)
+        return [one for one in found if one[0] in self.runs and one[1] in levels]
+
+    def name_diverged(self, left_out: dict[int, str], by: str = "beta") -> dict[int, str]:
+        """Why runs do not count, where a number is missing because training diverged before its first evaluation ended."""
+        for run, level, when in self.diverged(by):
+            at = f"at {by.replace('_', ' ')} {level:g}"
+            if left_out.get(run, "").endswith(at):
+                left_out[run] = f"diverged {at}, evaluation {when}"
+        return left_out
 
     def other(self, experiment: str) -> "Panel | str":
         """The panel of another experiment with the same data set, model and protocol; or why there is none."""

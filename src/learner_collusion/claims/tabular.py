@@ -258,11 +258,17 @@ def _sides(table: Table, *sides: Side) -> list[Side]:
 
 
 def _diverged(table: Table, sides: Sequence[Side]) -> str:
-    """A note on the runs whose training diverged at one of the betas compared: their best epoch counts."""
+    """A note on the runs whose training diverged at one of the betas compared, where their best epoch counts."""
     betas = sorted({beta for _, beta in sides})
-    epochs = {beta: _at(table, "diverged", beta) for beta in betas}
-    found = [f"{run} at beta {beta:g}" for beta, known in epochs.items() for run in known.index[known > 0]]
+    counts = {beta: _at(table, "err", beta).dropna().index for beta in betas}
+    found = [f"{run} at beta {beta:g}" for beta in betas for run in _epochs(table, beta) if run in counts[beta]]
     return f"diverged, so the best epoch before counts: run {', run '.join(found)}" if found else ""
+
+
+def _epochs(table: Table, beta: float) -> dict[int, int]:
+    """The epoch in which training at `beta` diverged, of the runs in which it did."""
+    known = _at(table, "diverged", beta)
+    return known[(known > 0) & np.isfinite(known)].astype(int).to_dict()
 
 
 def _runs(table: Table, sides: Sequence[Side], positive: bool = False) -> tuple[pd.DataFrame, dict[int, str]]:
@@ -271,7 +277,11 @@ def _runs(table: Table, sides: Sequence[Side], positive: bool = False) -> tuple[
     columns = {f"{metric} at beta {beta:g}": _at(table, metric, beta) for metric, beta in sides}
     if positive:
         columns = {f"positive {name}": column.where(column > 0) for name, column in columns.items()}
-    return paired(columns, table.runs)
+    runs, left_out = paired(columns, table.runs)
+    for beta in sorted({beta for _, beta in sides}):
+        lost = set(_epochs(table, beta)) & set(left_out) - set(_at(table, "err", beta).dropna().index)
+        left_out |= {run: f"diverged at beta {beta:g}, epoch {_epochs(table, beta)[run]}" for run in lost}
+    return runs, left_out
 
 
 def _at(table: Table, metric: str, beta: float) -> pd.Series:

@@ -139,10 +139,12 @@ def _label(axes: np.ndarray, *labels: str) -> None:
 
 
 def _save(settings, figure, output, table, plotted, hidden: int, more: str = "", columns: list[str] = ()) -> None:
+    lost = int(table.loc[table["metric"] == "err", "value"].isna().sum())
     learners = sorted(table.loc[table["metric"] == "learners", "value"].astype(int).unique())
     foot = [
         spread(plotted["runs"]), f"M, tuned in each run: {', '.join(map(str, learners))}.", more,
         f"Below the axes: {hidden} values." if hidden else "",
+        f"No point, and no mean there: {lost} trainings that diverged." if lost else "",
     ]  # fmt: skip
     shown = plotted[[*_COLUMNS, *run_names(plotted), *columns]]
     save(settings, figure, output, shown, " ".join(filter(None, foot)))

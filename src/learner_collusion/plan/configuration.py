@@ -95,6 +95,7 @@ def check(config: dict) -> None:
     """UserError, one sentence, at the first thing that the schema does not allow."""
     import jsonschema
 
+    _check_finite(config)
     validator = jsonschema.Draft202012Validator(schema())
     errors = sorted(validator.iter_errors(config), key=lambda e: [str(p) for p in e.absolute_path])
     if errors:
@@ -112,6 +113,8 @@ def check(config: dict) -> None:
         )
     if 0 not in config["tabular"]["betas"] or 1 not in config["tabular"]["betas"]:
         raise UserError("The configuration's tabular.betas must hold 0 and 1, which the claims compare: add them.")
+    _check_distinct(config["tabular"], "tabular")
+    _check_distinct(config["tabular"]["codependence"], "tabular.codependence")
     _check_experiments(config["images"])
     if "sensitivity" in config["parts"]:
         _check_variants(config)
@@ -121,6 +124,27 @@ def check(config: dict) -> None:
             f"The configuration's tabular.tuning.initial_points is {tuning['initial_points']}, more than its "
             f"{tuning['trials']} trials: lower it."
         )
+
+
+def _check_finite(value, where: str = "") -> None:
+    """YAML has .nan and .inf, of which the first passes every minimum and maximum."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"The configuration's {where} is {value}, but must be a finite number: correct it there.")
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inside in pairs:
+        _check_finite(inside, f"{where}.{key}" if where else str(key))
+
+
+def _check_distinct(settings: dict, where: str) -> None:
+    """Betas and drop rates are named by six digits, in records and in rows of the claims: those that share them would be mixed up."""
+    for key in ("betas", "drop_rates"):
+        named: dict[str, float] = {}
+        for value in settings.get(key, []):
+            other = named.setdefault(f"{value:g}", value)
+            if other != value:
+                raise UserError(
+                    f"The configuration's {where}.{key} holds {other} and {value}, which are the same to six digits: leave one out."
+                )
 
 
 def _check_variants(config: dict) -> None:
@@ -145,6 +169,7 @@ def _check_experiments(images: dict) -> None:
         protocol({"images": images}, name)
     for name, experiment in images["experiments"].items():
         where = f"The configuration's images.experiments.{name}"
+        _check_distinct(experiment, f"images.experiments.{name}")
         for key, choices in (("protocol", images["protocols"]), ("datasets", images["datasets"])):
             named = [experiment[key]] if key == "protocol" else experiment[key]
             for wrong in sorted(set(named) - set(choices)):
@@ -196,6 +221,12 @@ def _sentence(error) -> str:
         return (
             f"The configuration's {where} is {error.instance}, but beta must lie in [0, 1]: beyond 1 the objective "
             "has no lower bound (Theorem 5.1)."
+        )
+    limits = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+    if error.validator in limits:
+        return (
+            f"The configuration's {where} is wrong: it is {error.instance}, but must be {limits[error.validator]} "
+            f"{error.validator_value}; see the comments in config.yaml."
         )
     if error.validator == "anyOf" and isinstance(error.instance, str):  # a model is a registered name or a dotted path
         return f"The configuration's {where} is wrong: {unknown(error.instance)}"

@@ -44,15 +44,20 @@ def findings(records: pd.DataFrame) -> list[str]:
     and what becomes of the test error."""
     growth, increases, changes = [], [], []
     rates = drop_rates(records)
-    for dataset in records["dataset"].unique():
-        means = {metric: by_beta(records, dataset, metric).mean() for metric in ("div", "err")}
-        runs = np.log(by_beta(records, dataset, "div")[[0.0, 1.0]])
+    complete = [name for name in records["dataset"].unique() if len(_ends(records, name, "err"))]
+    if not complete:
+        return [
+            "No run has numbers at beta = 0 and 1: training diverged. Lower the learning rates in tabular.tuning.grid."
+        ]
+    for dataset in complete:
+        means = {metric: _ends(records, dataset, metric).mean() for metric in ("div", "err")}
+        runs = np.log(_ends(records, dataset, "div"))
         growth.append(np.exp((runs[1.0] - runs[0.0]).mean()))  # the geometric mean, as the claims have it
         changes.append(100 * (means["err"][1.0] / means["err"][0.0] - 1))
         if rates:
-            lost = by_beta(records, dataset, f"increase_{rates[0]:g}").mean()
+            lost = _ends(records, dataset, f"increase_{rates[0]:g}").mean()
             increases.append([100 * lost[beta] / means["err"][beta] for beta in (0.0, 1.0)])
-    count = records["dataset"].nunique()
+    count = len(complete)
     where = f" over {count} data sets" if count > 1 else ""
     first = f"At beta = 1, joint training, diversity is {_range(growth)} times that of independent training{where}"
     if rates:
@@ -63,6 +68,11 @@ def findings(records: pd.DataFrame) -> list[str]:
         )
     second = f"The test error of the full ensemble itself changes by {_range(changes, sign=True)}% from beta = 0 to beta = 1."
     return [f"{first}.", second]
+
+
+def _ends(records: pd.DataFrame, dataset: str, metric: str) -> pd.DataFrame:
+    """The metric at beta 0 and 1 of the runs that have both."""
+    return by_beta(records, dataset, metric)[[0.0, 1.0]].dropna()
 
 
 def _range(values, sign: bool = False) -> str:

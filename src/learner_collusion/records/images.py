@@ -89,9 +89,9 @@ def at_best(
     return found.dropna() if complete else found
 
 
-def diverged(records: pd.DataFrame, **cell) -> list[tuple[int, float, int]]:
-    """(run, beta, evaluation) of the cells whose training ended in a loss that was not finite, in ascending order."""
-    found = select(records, metric="diverged", **cell)[["run", "beta", "evaluation"]]
+def diverged(records: pd.DataFrame, by: str = "beta", **cell) -> list[tuple[int, float, int]]:
+    """(run, level of `by`, evaluation) of the cells whose training ended in a loss that was not finite, in ascending order."""
+    found = select(records, metric="diverged", **cell)[["run", by, "evaluation"]]
     return sorted(found.drop_duplicates().itertuples(index=False, name=None))
 
 

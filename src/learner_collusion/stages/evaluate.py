@@ -4,9 +4,11 @@ Example: learner-collusion evaluate --config config.yaml --dataset abalone
 
 Metrics of the records: `err`, `err_bar`, `div` (test, Def. 4.1 and 4.2), `div_debiased` and `bias_share` (Section 6.1),
 `increase_<rate>` (ERR with a share of the learners dropped, minus ERR; Figure 4), and of the training `learners`,
-`epochs`, `best_epoch` and `diverged` (its epoch or 0).
+`epochs`, `best_epoch` and `diverged` (its epoch or 0). A training that diverged before it had an ensemble to test has no
+number for the others.
 """
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 from ..errors import UserError
@@ -59,7 +61,8 @@ def run(options) -> None:
 def evaluate(dataset: str, predictions: str, history: str, settings: Settings, output: str, processes: int = 1) -> None:
     """Write the records of all runs of a data set.
 
-    Errors: UserError where DIV is not ERR-bar - ERR, or a file is damaged.
+    A beta that diverged and left predictions that are not finite has NaN. Errors: UserError where DIV is not ERR-bar - ERR, or
+    a file is damaged.
     """
     from ..training.processes import in_processes, prepare_processes
 
@@ -70,7 +73,10 @@ def evaluate(dataset: str, predictions: str, history: str, settings: Settings, o
     from ..records.tabular import HISTORY, RECORDS
 
     histories = parquet.read(history, HISTORY)
-    tasks = [(dataset, run, predictions, settings) for run in sorted(histories["run"].unique().tolist())]
+    tasks = [
+        (dataset, int(run), predictions, settings, mine.loc[mine["diverged"], "beta"].tolist())
+        for run, mine in histories.groupby("run")
+    ]
     metrics = pd.concat(in_processes(_metrics_of_run, tasks, processes))
     of_training = _training(histories).melt(["run", "beta"], var_name="metric", ignore_index=True)
     rows = pd.concat([metrics, of_training]).sort_values(["run", "beta"], kind="stable")
@@ -84,19 +90,22 @@ def evaluate(dataset: str, predictions: str, history: str, settings: Settings, o
 
 def _metrics_of_run(task: tuple):
     """The metrics of one run's predictions at every beta: a frame of run, beta, metric and value."""
+    import numpy as np
     import pandas as pd
 
-    from ..measures import codependence, measure
+    from ..measures import Measures, codependence, measure
     from ..seeds import generator
 
-    dataset, run, predictions, settings = task
-    betas, values, targets = read_run(predictions, run)
+    dataset, run, predictions, settings, diverged = task
+    betas, values, targets = read_run(predictions, run, diverged)
     cod, draws = settings.codependence, generator(settings.seed, dataset, run, "dropped")
+    finite = np.isfinite(values).all((1, 2))
+    increases = np.full((len(betas), len(cod.drop_rates)), np.nan)
     # one draw serves all betas: they are paired
-    increases = codependence(values, targets, cod.drop_rates, cod.draws, cod.per, draws)
+    increases[finite] = codependence(values[finite], targets, cod.drop_rates, cod.draws, cod.per, draws)
     rows = []
-    for beta, f, increase in zip(betas, values, increases, strict=True):
-        found = measure(f, targets)
+    for beta, f, increase, known in zip(betas, values, increases, finite, strict=True):
+        found = measure(f, targets) if known else Measures(*[np.nan] * len(Measures._fields))
         if abs(found.err_bar - found.err - found.div) > 1e-9 * max(1.0, found.err_bar):
             raise UserError(
                 f"DIV is not ERR-bar - ERR in {dataset}, run {run}, beta {beta:g}: the predictions are damaged; delete them "
@@ -118,8 +127,9 @@ def _training(histories):
     return found.astype(float).reset_index()
 
 
-def read_run(path: str, run: int):
-    """(betas (b,), predictions (b, rows, learners), targets (rows,)) of a run; UserError where the file is damaged."""
+def read_run(path: str, run: int, diverged: Collection[float] = ()):
+    """(betas (b,), predictions (b, rows, learners), targets (rows,)) of a run. UserError where the file is damaged, or holds
+    predictions that are not finite of a beta other than those that `diverged`."""
     import numpy as np
     import pyarrow.parquet as pq
 
@@ -136,7 +146,8 @@ def read_run(path: str, run: int):
         row, learner = (frame[name].to_numpy().reshape(shape) for name in ("row", "learner"))
         if (row == row[:1, :, :1]).all() and (learner == np.arange(learners)).all():
             values, targets = (frame[name].to_numpy().reshape(shape) for name in ("prediction", "target"))
-            if not (np.isfinite(values).all() and np.isfinite(targets).all()):
+            trained = ~np.isin(betas, list(diverged))
+            if not (np.isfinite(values[trained]).all() and np.isfinite(targets).all()):
                 raise UserError(
                     f"{path} holds values that are not finite in run {run}: delete it and run the workflow again."
                 )

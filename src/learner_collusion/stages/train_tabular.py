@@ -80,8 +80,8 @@ def train(
     Runs of the same shape train as one program with PyTorch, in one process; with the native engine they are divided among
     `processes`. Finished runs are
     kept beside `history`: an interrupted training resumes there, and ends with the same files. A beta that diverges is
-    recorded with its epoch, and predicts with the weights of its best epoch before that. With `only` one run is trained,
-    and kept. Errors: UserError for damaged files, and for an engine or device that is not available.
+    recorded with its epoch, and predicts with the weights of its best epoch before that; where there is none, or training
+    was for a fixed number of epochs, it predicts NaN. With `only` one run is trained, and kept. Errors: UserError for damaged files, and for an engine or device that is not available.
     """
     from ..training.processes import in_processes, prepare_processes
 
@@ -137,6 +137,8 @@ def _train_run(job: _Job, run: int) -> str:
 
 def _train_runs(job: _Job, runs: list[int]) -> list[str]:
     """Train some runs together, and keep what came out of each; a line for the log per run."""
+    import numpy as np
+
     from ..records.tabular import HISTORY, PREDICTIONS
     from ..training.engines import predict, train_sweeps
     from ..training.runs import run_of, sweep_of
@@ -163,12 +165,15 @@ def _train_runs(job: _Job, runs: list[int]) -> list[str]:
             network = sweeps[run].network
             outputs = [
                 predict(network, t.last if refit else t.best, data[run].test_x, job.engine, settings.device)
+                if t.best_epoch and not (refit and t.diverged)
+                else np.full((len(data[run].test_x), network.learners), np.nan, np.float32)
                 for t in found
             ]
             job.kept.write(f"run{run}.history", _history(run, found), HISTORY)
             job.kept.write(f"run{run}.predictions", _predictions(run, found, outputs, data[run]), PREDICTIONS)
             epochs = sum(len(t.history) for t in found)
             lines.append(f"{job.dataset}, run {run}: {len(found)} betas, {epochs} epochs, {network.learners} learners")
+            lines[-1] += "".join(f"; beta {t.beta:g} diverged in epoch {t.diverged}" for t in found if t.diverged)
     return lines
 
 

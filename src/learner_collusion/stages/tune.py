@@ -5,6 +5,7 @@ Example: learner-collusion tune --config config.yaml --dataset abalone --run 0
 
 import dataclasses
 import functools
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -155,8 +156,8 @@ def _gather(job: _Job, trials: str, best: str) -> None:
         "provenance": parquet.provenance("scikit-optimize", "scikit-learn"),
     }
     parquet.write(trials, rows, TRIALS, metadata)
-    # of equal objectives the first trial wins
-    value = rows[settings.tuning.objective].fillna(DIVERGED)
+    # of equal objectives the first trial wins, and one that diverged never
+    value = rows[settings.tuning.objective].fillna(math.inf)
     winners = rows.assign(value=value).sort_values(["run", "value", "trial"], kind="stable").groupby("run").head(1)
     parquet.write(best, winners[BEST.names], BEST, metadata)
     job.kept.clear()
@@ -213,9 +214,13 @@ def _tune_run(job: _Job, run: int) -> str:
             rows[trial : trial + 1] = [row]
             if trial >= finished:
                 job.kept.write(f"run{run}", {name: [row[name] for row in rows] for name in TRIALS.names}, TRIALS)
-    best = min(rows, key=lambda row: DIVERGED if row["err"] is None else row[tuning.objective])
-    value = "diverged" if best["err"] is None else f"validation ERR {best['err']:.4g}"
-    return f"{job.dataset}, run {run}: {len(rows)} trials; best trial {best['trial']}, {value}"
+    best = min(rows, key=lambda row: math.inf if row["err"] is None else row[tuning.objective])
+    if best["err"] is None:
+        raise UserError(
+            f"All {len(rows)} trials of {job.dataset}, run {run}, diverged in their first epoch: lower the learning rates in "
+            "tabular.tuning.grid, or look for values without sense in the table."
+        )
+    return f"{job.dataset}, run {run}: {len(rows)} trials; best trial {best['trial']}, validation ERR {best['err']:.4g}"
 
 
 def _plain(kept) -> list[dict]:

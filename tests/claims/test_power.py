@@ -1,0 +1,136 @@
+"""Which image claims the preset `laptop` can decide: the power calculation, and that the preset is what it says."""
+
+import dataclasses
+import importlib.util
+import json
+import re
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from scipy import stats
+
+from learner_collusion.claims.catalogue import CLAIMS
+from learner_collusion.claims.verdict import FAILS, HOLDS
+
+SPEC = importlib.util.spec_from_file_location("power", ROOT / "benchmarks/power.py")
+calculation = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(calculation)
+CLAIM = next(claim for claim in CLAIMS if claim.statistic == "loss_from_zero_to_one")
+
+
+def row(values, claim=CLAIM, experiment="practical", rank=1, images=1000):
+    return calculation.Row("laptop", claim, experiment, "cifar10", "resnet18", 5, rank, images, np.array(values, float))
+
+
+def with_statistic(statistic, **others):
+    return dataclasses.replace(CLAIM, statistic=statistic, **others)
+
+
+def plain(values, spread, runs, threshold=0.0):
+    """Power of a one-sided Student t interval of 97.5 %, from the noncentral t distribution."""
+    found = (np.mean(values) - threshold) / spread * np.sqrt(runs)
+    return stats.nct.sf(stats.t.isf(0.025, runs - 1), runs - 1, found)
+
+
+@pytest.mark.parametrize("runs", [5, 6, 10])
+@pytest.mark.parametrize("mean", [0.5, 1.0, 2.0])
+def test_a_plain_difference_has_the_power_of_the_noncentral_t(runs, mean):
+    one = row([[[mean]], [[mean]]], with_statistic("learner_loss"))
+    expected = plain([mean], 1.0, runs)
+    error = 4 * np.sqrt(expected * (1 - expected) / calculation.SIMULATIONS) + 1e-3
+    assert calculation.power(one, one.values.mean(0), 1.0, runs) == pytest.approx(expected, abs=error)
+
+
+def test_a_claim_that_fails_has_the_power_of_the_other_side():
+    up, down = (row([[[sign]], [[sign]]], with_statistic("learner_loss")) for sign in (1.0, -1.0))
+    assert calculation.side(up) == HOLDS and calculation.side(down) == FAILS
+    powers = [calculation.power(one, one.values.mean(0), 1.0, 6) for one in (up, down)]
+    assert powers[0] == pytest.approx(powers[1], abs=0.04)
+
+
+def test_the_smallest_of_two_differences_is_harder_to_tell_than_one():
+    two = row([[[1.0, 1.0]], [[1.0, 1.0]]], with_statistic("worst_at_one"))
+    one, both = plain([1.0], 1.0, 6), calculation.power(two, two.values.mean(0), 1.0, 6)
+    assert one**2 < both < one  # they share the noise of beta 1, so more often than two that are independent
+
+
+@pytest.mark.parametrize(("statistic", "shape"), [("worst_at_one", (1, 3)), ("best_between", (2, 2)), ("peak", (1, 1))])
+def test_the_spread_of_differences_is_found_whatever_they_share(random, statistic, shape):
+    """A level's noise is 1 and a run's is 9: differences have a standard deviation of the square root of 2."""
+    m, k = shape
+    runs = 3000
+    run = 9 * random.normal(size=(runs, 1, 1))
+    if statistic == "best_between":
+        ends, inner = (run + random.normal(size=(runs, *size)) for size in ((1, k), (m, 1)))
+        values, expected = ends - inner + 5, np.sqrt(2)
+    elif statistic == "worst_at_one":
+        values, expected = (
+            (run + random.normal(size=(runs, 1, k))) - (run + random.normal(size=(runs, 1, 1))),
+            np.sqrt(2),
+        )
+    else:
+        values, expected = 3 * random.normal(size=(runs, m, k)), 3
+    one = row(values, with_statistic(statistic, options={"metric": "err"}))
+    [(spread, freedom)] = calculation.spreads([one]).values()
+    assert spread == pytest.approx(expected, rel=0.05)
+    assert freedom == (runs - 1) * {"worst_at_one": 3, "best_between": 3, "peak": 1}[statistic]
+
+
+def test_the_pessimistic_effect_lies_nearer_to_the_threshold():
+    for values, claim in (
+        ([[[0.1]], [[0.3]]], CLAIM),
+        ([[[-0.1]], [[-0.3]]], CLAIM),
+        ([[[0.1]], [[0.2]]], dataclasses.replace(CLAIM, above=None, below=1 / 3)),
+        ([[[0.010]], [[0.016]]], dataclasses.replace(CLAIM, above=-0.02, below=0.02)),
+    ):
+        one = row(values, claim)
+        bound = min(calculation.thresholds(claim).values(), key=lambda b: abs(b - one.values.mean()))
+        doubtful = calculation.pessimistic(one, 0.01, 4)
+        shift = stats.t.ppf(calculation.PESSIMISM, 4) * 0.01 / np.sqrt(2)
+        assert abs(doubtful - bound) == pytest.approx(abs(one.values.mean() - bound) - shift)
+
+
+def test_more_test_images_shrink_the_spread_of_accuracies_alone():
+    accuracy, loss = (
+        row([[[1.0]], [[2.0]]], with_statistic("worst_at_one", options={"metric": m})) for m in ("accuracy", "err")
+    )
+    assert calculation.on_images(accuracy, 0.02, 4000) == pytest.approx(0.01)
+    assert calculation.on_images(loss, 0.02, 4000) == 0.02
+
+
+def test_every_row_of_the_preset_can_be_decided_in_three_hours():
+    """Five runs or more; a power of 80 % for the effect of two runs; six core hours; and nothing that was left out would do."""
+    rows, known = calculation.pilot()
+    spreads, chosen = calculation.spreads(rows), calculation.of_preset()
+    assert min(panel.runs for panel in chosen.values()) >= 5
+    sizes = {panel[0]: size for panel, size in chosen.items()}
+    usual = max(size.images for size in chosen.values())
+    found: dict[tuple, list[float]] = {}
+    for one in (one for one in rows if one.gallery == "laptop"):
+        spread, _ = spreads[one.group]
+        size = sizes.get(one.experiment, calculation.Panel(6, usual, 0))
+        found.setdefault(one.panel, []).append(
+            calculation.power(one, one.values.mean(0), calculation.on_images(one, spread, size.images), size.runs)
+        )
+    decidable = {panel for panel, powers in found.items() if min(powers) >= calculation.ENOUGH}
+    assert decidable == set(chosen)
+    hours = re.search(r"\*\*([\d.]+)\*\*", list(calculation.cost_rows())[-1])[1]
+    assert float(hours) <= 6 and known["seconds"]
+
+
+def test_the_tables_of_the_documentation():
+    """Again from the pilot: what the page says is what the functions give."""
+    page = (ROOT / "docs/statistics.md").read_text(encoding="utf-8").split(calculation.BETWEEN)[1]
+    for rows in (*map(calculation.power_rows, calculation.GALLERIES), calculation.cost_rows()):
+        assert "\n".join(rows) in page
+
+
+def test_a_gallery_gives_the_pilot(tmp_path):
+    """The numbers of the claims page, before they are judged."""
+    pilot = calculation.take_pilot([str(ROOT / "docs/gallery/laptop_dropout")])
+    assert {one["id"] for one in pilot} == {"C14"} and all(len(one["values"]) == 5 for one in pilot)
+    [div] = [one for one in pilot if one["text"] == "Dropping learners in training lowers diversity"]
+    claims = (ROOT / "docs/gallery/laptop_dropout/claims/images.md").read_text(encoding="utf-8")
+    assert f"| {np.mean(div['values']):.3g} |" in claims
+    assert json.loads(json.dumps(pilot)) == pilot
