@@ -60,8 +60,8 @@ class Owner:
 def owning(folder: Path, say: Say, cancel: Callable[[], int] = lambda: 0) -> Iterator[None]:
     """Be the one main process of `folder` until the end of the block.
 
-    Where the last one was killed, its lock is removed, what it left running is ended (`cancel` does so for jobs elsewhere,
-    and returns how many), and `say` is told. Errors: UserError where another one lives.
+    Where the last one was killed, its lock is removed, what it left running is ended, and `say` is told. `cancel` does so for
+    jobs elsewhere, and returns how many there were. Errors: UserError where another one lives.
     """
     record = folder / ".snakemake/main.json"
     record.parent.mkdir(parents=True, exist_ok=True)
@@ -78,8 +78,7 @@ def owning(folder: Path, say: Say, cancel: Callable[[], int] = lambda: 0) -> Ite
     beat = threading.Thread(target=_beat, args=(record, mine, ended, say), daemon=True)
     beat.start()
     try:
-        if last is not None:
-            _clean_up(folder, last, say, cancel)
+        _clean_up(folder, last, say, cancel)
         os.environ[VARIABLE] = mine.key
         yield
     finally:
@@ -128,13 +127,16 @@ def orphans(key: str) -> list[int]:
     return found
 
 
-def _clean_up(folder: Path, last: Owner, say: Say, cancel: Callable[[], int]) -> None:
+def _clean_up(folder: Path, last: Owner | None, say: Say, cancel: Callable[[], int]) -> None:
     """Remove the lock of a dead main process, and end what it left running."""
-    jobs = cancel()
-    processes = _end(last.key)
-    shutil.rmtree(folder / ".snakemake/locks", ignore_errors=True)
-    left = [f"{processes} of its processes ended"] * bool(processes) + [f"{jobs} of its jobs cancelled"] * bool(jobs)
-    say(f"The last run here ({last}) was killed: {', '.join(['its lock removed', *left])}.")
+    done = [f"{jobs} of its jobs cancelled"] if (jobs := cancel()) else []
+    if last is not None:
+        if processes := _end(last.key):
+            done.append(f"{processes} of its processes ended")
+        shutil.rmtree(folder / ".snakemake/locks", ignore_errors=True)
+        done.append("its lock removed")
+    if done:
+        say(f"The last run here{f' ({last}) was killed' if last else ''}: {', '.join(done)}.")
 
 
 def _end(key: str) -> int:
