@@ -21,6 +21,7 @@ from learner_collusion.errors import UserError
 from learner_collusion.figures.registry import FIGURES
 from learner_collusion.models.registry import builder_code
 from learner_collusion.plan import cells, configuration, parts, sensitivity, settings
+from learner_collusion.plan.guard import guarded
 from learner_collusion.plan.provenance import fingerprint, outdated_library
 from learner_collusion.publishing.registry import TABLES
 
@@ -90,6 +91,7 @@ DATASETS = [name for name in TABULAR["datasets"] if "tabular" in PARTS] + [
     name for name in cells.datasets(CONFIG, IMAGES["enabled"]) if "images" in PARTS
 ]
 
+workflow.execute = guarded(workflow, logger.warning, WorkflowError)
 configuration.use_mirror(CONFIG, STARTED_IN)
 if warning := outdated_library():
     logger.warning(warning)
@@ -164,6 +166,11 @@ def fetch_code(wildcards):
 def prepare_code(wildcards):
     """The code that prepares a data set."""
     return data_code(wildcards, "prepare")
+
+
+def growing(amount):
+    """The time or memory of a job: as much again with each attempt. docs/cluster.md has what was measured."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 def cell_minutes(wildcards, attempt):

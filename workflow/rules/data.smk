@@ -48,8 +48,8 @@ rule prepare:
     conda:
         "../../envs/environment.yaml"
     resources:
-        runtime=30,
-        mem_mb=6000,
+        runtime=growing(30),
+        mem_mb=growing(6000),
     params:
         code=prepare_code,
     shell:

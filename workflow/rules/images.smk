@@ -21,12 +21,13 @@ rule train_images:
     threads: HARDWARE["threads"]
     resources:
         runtime=cell_minutes,
-        mem_mb=6000,
+        mem_mb=growing(6000),
         gpu=0 if HARDWARE["device"] == "cpu" else 1,
     params:
         code=cell_code,
-    shell:
+    shell:  # on SIGTERM, which may reach every process of a job, all wait for the one that writes its checkpoint
         f"""
+        trap : TERM
         python -m learner_collusion train_images \
             --settings {{input.settings:q}} \
             --images {{input.images:q}} \
@@ -41,5 +42,8 @@ rule train_images:
             --history {{output.history:q}} \
             --threads {{threads}} \
             {HARDWARE_FLAGS} \
-            2>&1 | tee {{log:q}}
+            2>&1 | (
+            trap "" TERM
+            tee {{log:q}}
+        )
         """

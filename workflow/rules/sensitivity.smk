@@ -19,8 +19,8 @@ rule sensitivity:
         "../../envs/environment.yaml"
     threads: TABULAR["threads"]
     resources:
-        runtime=240,
-        mem_mb=4000,
+        runtime=growing(240),
+        mem_mb=growing(4000),
         gpu=0 if TABULAR["device"] == "cpu" else 1,
     params:
         code=code("sensitivity"),

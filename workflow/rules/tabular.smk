@@ -23,8 +23,8 @@ rule tune_dataset:
         "../../envs/environment.yaml"
     threads: TABULAR["threads"]
     resources:
-        runtime=120,
-        mem_mb=4000,
+        runtime=growing(120),
+        mem_mb=growing(4000),
         gpu=0 if TABULAR["device"] == "cpu" else 1,
     params:
         code=code("tune"),
@@ -59,8 +59,8 @@ rule train_tabular:
         "../../envs/environment.yaml"
     threads: TABULAR["threads"]
     resources:
-        runtime=120,
-        mem_mb=4000,
+        runtime=growing(120),
+        mem_mb=growing(4000),
         gpu=0 if TABULAR["device"] == "cpu" else 1,
     params:
         code=code("train_tabular"),
@@ -94,8 +94,8 @@ rule evaluate:
         "../../envs/environment.yaml"
     threads: 1
     resources:
-        runtime=30,
-        mem_mb=4000,
+        runtime=growing(30),
+        mem_mb=growing(4000),
     params:
         code=code("evaluate"),
     shell:

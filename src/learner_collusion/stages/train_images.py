@@ -1,4 +1,5 @@
-"""Train one cell of the image experiments, and write its history; interrupted, the same command resumes it.
+"""Train one cell of the image experiments, and write its history; interrupted, the same command resumes it. On SIGTERM it ends
+after the next step, with its checkpoint written and status 143.
 
 Example: learner-collusion train_images --config config.yaml --dataset cifar10 --protocol sgd --model resnet18 \\
     --learners 5 --beta 1 --run 0
@@ -14,6 +15,7 @@ from ..models.registry import builder_code
 from ..plan import cells
 from ..plan.provenance import fingerprint
 from ..plan.settings import add_settings_arguments, configured, convert, from_options, minutes, positive, results
+from ..training import interrupt
 from ..training.protocol import Cell, Hardware, Protocol
 
 
@@ -63,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train the cell that the options describe."""
+    interrupt.listen()
     cell = Cell(
         options.protocol,
         options.dataset,

@@ -21,6 +21,7 @@ from ..native import convolution
 from ..objective import AugmentedLoss
 from ..seeds import torch_seed
 from . import checkpoint as checkpoints
+from . import interrupt
 from .batches import Batch, Data
 from .device import autocast
 from .evaluation import METRICS, SPLITS, evaluate, measure
@@ -89,9 +90,12 @@ def train(
                 evaluated = [evaluate(model, forward, data.evaluation(s), cell.averaging, hardware) for s in SPLITS[1:]]
                 progress.record(*evaluated)
                 print(progress.line(protocol), flush=True)
-            if checkpoint is not None and time.monotonic() - saved >= 60 * hardware.checkpoint_minutes:
+            ending = interrupt.asked()
+            if checkpoint is not None and (ending or time.monotonic() - saved >= 60 * hardware.checkpoint_minutes):
                 checkpoints.save(checkpoint, parts, belongs, device)
                 saved = time.monotonic()
+            if ending:
+                interrupt.leave(saved=checkpoint is not None)
             if progress.stopped(protocol):
                 break
     values = torch.stack(progress.values).numpy()

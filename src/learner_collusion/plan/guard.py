@@ -1,0 +1,36 @@
+"""What every run of Snakemake goes through here: one main process a folder, and patience with schedulers."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import UserError
+from . import slurm
+from .owner import owning
+
+# Of an executor: the folder with the commands that it uses.
+COMMANDS = {"slurm": slurm.COMMANDS, "cluster-generic": slurm.COMMANDS.with_name("cluster")}
+
+
+def guarded(workflow, say: Callable[[str], None], failure: type[Exception]) -> Callable:
+    """The `execute` of a Snakemake workflow as its main process calls it: in a folder that is its own alone, and on a cluster
+    with the commands of `COMMANDS` on the PATH. Jobs, dry runs and `--nolock` run as they are. Errors: `failure` where another
+    main process lives.
+
+    Snakemake looks at its lock within `execute`, and tells only there what kind of run this is.
+    """
+    execute = workflow.execute
+
+    def execute_alone(*arguments, executor_plugin, **named):
+        job = workflow.subprocess_exec or workflow.remote_exec
+        if job or executor_plugin.common_settings.dryrun_exec or not workflow.execution_settings.lock:
+            return execute(*arguments, executor_plugin=executor_plugin, **named)
+        if commands := COMMANDS.get(executor_plugin.name):
+            os.environ["PATH"] = os.pathsep.join([str(commands), os.environ["PATH"]])
+        try:
+            with owning(Path.cwd(), say, slurm.cancel_left):
+                return execute(*arguments, executor_plugin=executor_plugin, **named)
+        except UserError as error:
+            raise failure(str(error)) from None
+
+    return execute_alone
