@@ -20,7 +20,14 @@ from learner_collusion.data.registry import IMAGE_SOURCES
 from learner_collusion.errors import UserError
 from learner_collusion.figures.registry import FIGURES
 from learner_collusion.models.registry import builder_code
-from learner_collusion.plan import cells, configuration, parts, sensitivity, settings
+from learner_collusion.plan import (
+    cells,
+    configuration,
+    parts,
+    sensitivity,
+    settings,
+    tables,
+)
 from learner_collusion.plan.provenance import fingerprint, outdated_library
 from learner_collusion.publishing.registry import TABLES
 
@@ -52,11 +59,13 @@ os.environ.update(
 
 def checked(config):
     """The configuration and the paper's, or one sentence on what is wrong."""
+    paper = configuration.load(configuration.PAPER)
     try:
         configuration.check(config)
+        files = getattr(workflow, "configfiles", [])
+        return tables.complete(config, paper, files, STARTED_IN), paper
     except UserError as error:
         raise WorkflowError(str(error)) from None
-    return config, configuration.load(configuration.PAPER)
 
 
 CONFIG, PAPER = checked(config)
@@ -127,7 +136,20 @@ def settings_text(wildcards):
 def raw_file(wildcards):
     """The raw file of a table, or the archive of an image data set."""
     table = CONFIG["tables"].get(wildcards.dataset, {"file": "archive.tar"})
-    return f"results/datasets/raw/{wildcards.dataset}/{table['file']}"
+    return f"results/datasets/raw/{wildcards.dataset}/{tables.file_name(table)}"
+
+
+def own_file(wildcards):
+    """The user's own file of a table: an input, so that what depends on it is made anew when it is edited."""
+    table = CONFIG["tables"].get(wildcards.dataset)
+    if table is None or not tables.is_own(table):
+        return []
+    if not Path(table["file"]).is_file():
+        raise WorkflowError(
+            f"{table['file']} does not exist, which tables.{wildcards.dataset}.file names: "
+            "correct it there; a relative path counts from the folder of that preset."
+        )
+    return os.path.relpath(table["file"])
 
 
 def raw_of_prepared(wildcards):
@@ -220,7 +242,7 @@ def of_the_tabular_half(wildcards):
     """What a variant of the tabular half may take from it."""
     return [
         *(
-            f"results/datasets/raw/{name}/{CONFIG['tables'][name]['file']}"
+            f"results/datasets/raw/{name}/{tables.file_name(CONFIG['tables'][name])}"
             for name in TABULAR["datasets"]
         ),
         *(prepared(name) for name in TABULAR["datasets"]),

@@ -15,7 +15,7 @@ from ..data.registry import IMAGE_SOURCES, MIRROR_VARIABLE
 from ..errors import UserError
 from ..figures.registry import FIGURES
 from ..models.registry import DOTTED_PATH, MODELS, unknown
-from . import sensitivity
+from . import sensitivity, tables
 from .parts import PARTS
 
 _HERE = Path(__file__).parent
@@ -78,7 +78,7 @@ def load_all(paths: list[str | Path]) -> dict:
             )
         config = overlay(config, top)
     check(config)
-    return config
+    return tables.complete(config, load(PAPER), paths, Path.cwd())
 
 
 def schema() -> dict:
