@@ -142,7 +142,7 @@ def _save(settings, figure, output, table, plotted, hidden: int, more: str = "",
     learners = sorted(table.loc[table["metric"] == "learners", "value"].astype(int).unique())
     foot = [
         spread(plotted["runs"]), f"M, tuned in each run: {', '.join(map(str, learners))}.", more,
-        f"Below the axes: {hidden} values." if hidden else "",
+        f"Below the axes: {hidden} values." if hidden else "", settings.study,
     ]  # fmt: skip
     shown = plotted[[*_COLUMNS, *run_names(plotted), *columns]]
     save(settings, figure, output, shown, " ".join(filter(None, foot)))

@@ -84,11 +84,17 @@ def _figure(config: dict, paper: dict, part: str) -> dict:
     experiments = [figure.experiment] if figure.experiment else []
     experiment = config["images"]["experiments"][figure.experiment] if figure.experiment else None
     draws = figure.draw.startswith("collusion:")
-    note = configuration.note(config, paper, *(["illustration"] if draws else _concerns(figure.part, experiments)))
+    concerns = ["illustration"] if draws else _concerns(figure.part, experiments)
+    note = configuration.note(config, paper, *concerns)
     mark = f"Fidelity {config['fidelity']!r}, not the paper's: see this file's metadata."
+    study = {}
+    if configuration.own_study(config, paper, *concerns):  # no warning, but a label
+        short = f"{note.partition(' but for')[0]}, changed: see this file's metadata." if " but for" in note else note
+        mark, study = "", {"study": short}
     return {
         "note": note,
         "mark": mark if note else "",  # what the figure itself says of it
+        **study,
         "titles": _titles(config, figure.part) | _model_titles(config, experiments),
         "experiment": experiment,
         "evaluate_every": configuration.protocol(config, experiment["protocol"])["evaluate_every"]
