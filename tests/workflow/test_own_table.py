@@ -64,7 +64,7 @@ def test_the_documented_commands_end_with_figures_and_verdicts_under_the_users_n
     assert set(parquet.read(results / "records/tabular.parquet")["dataset"]) == {"houses"}
     claims = (results / "claims.md").read_text()
     assert "**A study of its own, 'houses', by the paper's protocol but for: runs 3 instead of 10; " in claims
-    assert claims.count("| houses |") == 9 and "| holds" in claims
+    assert claims.count("| houses |") == 9 and re.search(r"\| (holds|undecided)", claims)
     for word in ("Fidelity", "not the paper's", "Figure 2)", "Appendix", "Facebook", "ImageNet", "datasets houses"):
         assert word not in claims, word
     drawn = (results / "figures/fig2_diversity.png").read_bytes()
