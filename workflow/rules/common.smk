@@ -99,6 +99,8 @@ DATASETS = [name for name in TABULAR["datasets"] if "tabular" in PARTS] + [
     name for name in cells.datasets(CONFIG, IMAGES["enabled"]) if "images" in PARTS
 ]
 
+if not_there := tables.not_there(CONFIG, DATASETS):
+    raise WorkflowError(not_there)
 configuration.use_mirror(CONFIG, STARTED_IN)
 if warning := outdated_library():
     logger.warning(warning)
@@ -142,14 +144,8 @@ def raw_file(wildcards):
 def own_file(wildcards):
     """The user's own file of a table: an input, so that what depends on it is made anew when it is edited."""
     table = CONFIG["tables"].get(wildcards.dataset)
-    if table is None or not tables.is_own(table):
-        return []
-    if not Path(table["file"]).is_file():
-        raise WorkflowError(
-            f"{table['file']} does not exist, which tables.{wildcards.dataset}.file names: "
-            "correct it there; a relative path counts from the folder of that preset."
-        )
-    return os.path.relpath(table["file"])
+    own = table is not None and tables.is_own(table)
+    return os.path.relpath(table["file"]) if own else []
 
 
 def raw_of_prepared(wildcards):

@@ -32,6 +32,20 @@ def file_name(table: Mapping) -> str:
     return Path(table["file"]).name
 
 
+def not_there(config: Mapping, names: Iterable[str]) -> str:
+    """A sentence on the first of these tables whose own file is missing, unless the workflow has a copy of it; else empty."""
+    for name in names:
+        table = config["tables"].get(name)
+        if not table or not is_own(table) or Path(table["file"]).is_file():
+            continue
+        if not Path("results/datasets/raw", name, file_name(table)).exists():
+            return (
+                f"{table['file']} does not exist, which tables.{name}.file names: correct it there; a relative path counts "
+                "from the folder of that preset."
+            )
+    return ""
+
+
 def own_names(config: Mapping, paper: Mapping) -> list[str]:
     """The studied tables that the paper's configuration does not declare."""
     return [name for name in config["tabular"]["datasets"] if name not in paper["tables"]]
