@@ -13,6 +13,7 @@ STAGES = (
 )  # fmt: skip
 # Commands for people: module below the package.
 COMMANDS = {
+    "new-study": "plan.new_study",
     "run": "publishing.live",
     "verify": "publishing.verify",
     "gallery": "publishing.gallery",

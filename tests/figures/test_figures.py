@@ -234,6 +234,28 @@ def test_titles_are_shown_as_they_are_written(tmp_path, random, saved):
     assert [axes.get_title().replace("\n", " ") for axes in figure.axes[:2]] == [titles["b"], titles["a"]]
 
 
+def test_a_study_of_its_own_is_labelled_at_the_foot_without_a_warning(made, tmp_path, saved):
+    study = "A study of its own, 'houses', by the paper's protocol."
+    for draw in (tabular.diversity, tabular.debiased, tabular.codependence):
+        draw(settings(note=study, study=study), made[0], tmp_path / "f.pdf")
+        assert saved[-1][2].endswith(f" {study}")
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 8])
+def test_long_titles_without_spaces_stay_in_the_figure(tmp_path, random, saved, count):
+    names = [f"d{i}" for i in range(count)]
+    titles = {name: f"{name}_sales_of_houses_2021_final_version_2_corrected" for name in names}
+    path, _ = write(tmp_path, random, names)
+    tabular.debiased(settings(titles=titles), path, tmp_path / "f.pdf")
+    figure = saved[0][0]
+    figure.draw_without_rendering()
+    shown = [axes.title for axes in figure.axes if axes.get_title()]
+    assert [title.get_text().replace("\n", "") for title in shown] == list(titles.values())
+    boxes = [title.get_window_extent() for title in shown]
+    assert all(figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 for box in boxes)
+    assert not any(box.overlaps(other) for i, box in enumerate(boxes) for other in boxes[i + 1 :])
+
+
 @pytest.mark.parametrize("draw", [tabular.diversity, tabular.codependence])
 def test_many_data_sets_with_long_titles_overlap_nowhere(tmp_path, random, saved, draw):
     """Twelve panels continue below, at most four in a row, and no title or label covers another or leaves the figure."""

@@ -12,7 +12,7 @@ from learner_collusion.claims import catalogue
 from learner_collusion.data.registry import MIRROR_VARIABLE
 from learner_collusion.errors import UserError
 from learner_collusion.figures.registry import FIGURES
-from learner_collusion.plan import configuration, parts
+from learner_collusion.plan import configuration, parts, settings, tables
 from learner_collusion.plan.configuration import overlay
 from learner_collusion.publishing.registry import TABLES
 
@@ -161,6 +161,35 @@ def test_note_names_every_difference(config):
     small["tabular"]["tuning"]["trials"] = 3
     note = configuration.note(small, config, "tabular")
     assert note == "Fidelity 'ci', not the paper's: runs 2 instead of 10; trials 3 instead of 20."
+
+
+def test_a_study_of_other_tables_is_no_reduced_paper(config):
+    """Whatever else is changed; the shipped table alone is a preset, and other parts are compared as always."""
+    mine = {"file": "/houses.csv", "target": "price"}
+    own = overlay(
+        config, {"fidelity": "mine", "tables": {"houses": mine}, "tabular": {"datasets": ["houses", "abalone"]}}
+    )
+    own = tables.complete(own, config, [], ".")
+    assert (
+        configuration.note(own, config, "tabular", "claims") == "A study of its own, 'mine', by the paper's protocol."
+    )
+    drawn = settings.take(own, config, "figure", "fig2_diversity")
+    assert drawn["mark"] == "" and drawn["study"] == drawn["note"] == configuration.note(own, config, "tabular")
+    small = overlay(own, {"tabular": {"runs": 3, "tuning": {"trials": 12}}, "theory": {"cases": 5}})
+    note = "A study of its own, 'mine', by the paper's protocol but for: runs 3 instead of 10; trials 12 instead of 20."
+    assert configuration.note(small, config, "tabular") == configuration.note(small, config, "sensitivity") == note
+    drawn = settings.take(small, config, "figure", "fig2_diversity")
+    assert drawn["note"] == note and drawn["study"].endswith(
+        "by the paper's protocol, changed: see this file's metadata."
+    )
+    assert configuration.note(small, config, "theory") == "Fidelity 'mine', not the paper's: cases 5 instead of 1000."
+    assert "study" not in settings.take(small, config, "figure", "fig6_practical")
+    shipped = overlay(config, {"fidelity": "demo", "tabular": {"datasets": ["diabetes"]}})
+    assert configuration.note(shipped, config, "tabular").startswith(
+        "Fidelity 'demo', not the paper's: datasets diabetes"
+    )
+    # of the tables, those of the paper are judged in its words
+    assert settings.take(own, config, "claims", "tabular")["paper"] == {"tabular": ["abalone"]}
 
 
 def test_a_protocol_may_take_a_subset_of_its_own(config):

@@ -105,6 +105,14 @@ def test_what_cannot_be_judged_yet_is_listed(parts, tmp_path):
     assert "- **C11** " in missing and "Table 1" in missing and "Figure 6, right" in missing
 
 
+def test_a_study_of_its_own_lacks_no_part_of_the_paper(tabular, tmp_path):
+    note = "A study of its own, 'houses', by the paper's protocol."
+    claims.write(tabular, "tabular", note, TITLES, tmp_path / "tabular.md", tmp_path / "tabular.parquet")
+    claims.combine([tmp_path / "tabular.parquet"], tmp_path / "all.md", tmp_path / "all.parquet")
+    text = (tmp_path / "all.md").read_text()
+    assert f"**{note}**" in text and "Not judged" not in text and "ImageNet" not in text
+
+
 def test_what_has_no_number_has_a_dash(parts, tmp_path):
     text = (tmp_path / "images.md").read_text()
     assert "| SVHN, VGG, M = 5 | margin | - | - | - | > 0 | - | left out (the data set is not available) |" in text

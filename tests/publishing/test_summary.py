@@ -62,6 +62,15 @@ def test_reduced_fidelity_is_marked_and_does_not_fill_the_page(tmp_path):
     assert text.count("Fidelity 'ci', not the paper's") == 3 and "setting 29" not in text
 
 
+@pytest.mark.parametrize(
+    ("note", "warned"), [("A study of its own, 'houses', by the paper's protocol.", False), (NOTE, True)]
+)
+def test_a_study_of_its_own_is_labelled_without_a_warning(tmp_path, note, warned):
+    write_results(tmp_path / "results", note)
+    text = "\n".join(shown(tmp_path / "results", width=80, force_terminal=True, color_system="standard"))
+    assert note[:40] in text and (f"\x1b[31m{note[:20]}" in text) is warned
+
+
 def test_it_says_what_to_open_first_and_where_the_rest_lies(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_results(tmp_path / "results")

@@ -49,8 +49,39 @@ def test_a_table_from_the_mirror(folder, monkeypatch, capsys):
     assert capsys.readouterr().out == "mine: from the mirror\n"
 
 
+def test_a_table_without_an_address_is_the_users_file(folder, monkeypatch, capsys):
+    """Relative to the preset that names it; never the mirror's file of that name, nor the diabetes table."""
+    for place, content in (("study", "a\n1\n"), ("mirror", "b\n2\n")):
+        (folder / place).mkdir()
+        (folder / place / "diabetes.csv").write_text(content)
+    monkeypatch.setenv(sources.MIRROR_VARIABLE, str(folder / "mirror"))
+    preset = folder / "study" / "mine.yaml"
+    preset.write_text("tables: {mine: {file: diabetes.csv, target: a}}\n")
+    run("--dataset", "mine", "--config", ROOT / "config.yaml", preset)
+    assert (folder / "results/datasets/raw/mine/diabetes.csv").read_text() == "a\n1\n"
+    assert capsys.readouterr().out == f"mine: from {folder}/study/diabetes.csv\n"
+    (folder / "study" / "diabetes.csv").unlink()
+    with pytest.raises(UserError, match=r"study/diabetes\.csv is not a file: correct the path"):
+        run("--dataset", "mine", "--config", ROOT / "config.yaml", preset)
+
+
+def test_a_table_of_the_users_by_its_address(folder, monkeypatch, capsys):
+    """As `file`; and where it does not answer, the mirror is not asked, since nothing tells its file from another."""
+    (folder / "my tables").mkdir()
+    (folder / "my tables" / "t 1.csv").write_text("a\n1\n")
+    address = (folder / "my tables" / "t 1.csv").as_uri()
+    (folder / "mine.yaml").write_text(f"datasets: {{retries: 0}}\ntables: {{mine: {{file: '{address}', target: a}}}}\n")
+    run("--dataset", "mine", "--config", ROOT / "config.yaml", folder / "mine.yaml")
+    assert (folder / "results/datasets/raw/mine/t 1.csv").read_text() == "a\n1\n"
+    assert capsys.readouterr().out == f"mine: from {address}\n"
+    monkeypatch.setenv(sources.MIRROR_VARIABLE, str(folder))
+    (folder / "my tables").rename(folder / "mirror")
+    with pytest.raises(UserError, match=r"t 1.csv is not available: .*Correct its address, or download it"):
+        run("--dataset", "mine", "--config", ROOT / "config.yaml", folder / "mine.yaml")
+
+
 def test_a_table_of_another_name_is_not_the_diabetes_table(folder):
-    """Without an address, only the mirror has it; and diabetes.csv with an address is downloaded."""
+    """Without an address and a path, only the mirror has it; and diabetes.csv with an address is downloaded."""
     with pytest.raises(UserError, match=r"t.csv is not available: it has no address.*no mirror is set"):
         run("--dataset", "mine", "--settings", settings(folder / "s.yaml"))
     with pytest.raises(UserError, match="does not answer"):

@@ -20,7 +20,14 @@ from learner_collusion.data.registry import IMAGE_SOURCES
 from learner_collusion.errors import UserError
 from learner_collusion.figures.registry import FIGURES
 from learner_collusion.models.registry import builder_code
-from learner_collusion.plan import cells, configuration, parts, sensitivity, settings
+from learner_collusion.plan import (
+    cells,
+    configuration,
+    parts,
+    sensitivity,
+    settings,
+    tables,
+)
 from learner_collusion.plan.guard import guarded
 from learner_collusion.plan.provenance import fingerprint, outdated_library
 from learner_collusion.publishing.registry import TABLES
@@ -53,11 +60,13 @@ os.environ.update(
 
 def checked(config):
     """The configuration and the paper's, or one sentence on what is wrong."""
+    paper = configuration.load(configuration.PAPER)
     try:
         configuration.check(config)
+        files = getattr(workflow, "configfiles", [])
+        return tables.complete(config, paper, files, STARTED_IN), paper
     except UserError as error:
         raise WorkflowError(str(error)) from None
-    return config, configuration.load(configuration.PAPER)
 
 
 CONFIG, PAPER = checked(config)
@@ -91,6 +100,8 @@ DATASETS = [name for name in TABULAR["datasets"] if "tabular" in PARTS] + [
     name for name in cells.datasets(CONFIG, IMAGES["enabled"]) if "images" in PARTS
 ]
 
+if not_there := tables.not_there(CONFIG, DATASETS):
+    raise WorkflowError(not_there)
 workflow.execute = guarded(workflow, logger.warning, WorkflowError)
 configuration.use_mirror(CONFIG, STARTED_IN)
 if warning := outdated_library():
@@ -129,7 +140,14 @@ def settings_text(wildcards):
 def raw_file(wildcards):
     """The raw file of a table, or the archive of an image data set."""
     table = CONFIG["tables"].get(wildcards.dataset, {"file": "archive.tar"})
-    return f"results/datasets/raw/{wildcards.dataset}/{table['file']}"
+    return f"results/datasets/raw/{wildcards.dataset}/{tables.file_name(table)}"
+
+
+def own_file(wildcards):
+    """The user's own file of a table: an input, so that what depends on it is made anew when it is edited."""
+    table = CONFIG["tables"].get(wildcards.dataset)
+    own = table is not None and tables.is_own(table)
+    return os.path.relpath(table["file"]) if own else []
 
 
 def raw_of_prepared(wildcards):
@@ -227,7 +245,7 @@ def of_the_tabular_half(wildcards):
     """What a variant of the tabular half may take from it."""
     return [
         *(
-            f"results/datasets/raw/{name}/{CONFIG['tables'][name]['file']}"
+            f"results/datasets/raw/{name}/{tables.file_name(CONFIG['tables'][name])}"
             for name in TABULAR["datasets"]
         ),
         *(prepared(name) for name in TABULAR["datasets"]),

@@ -1,6 +1,7 @@
 # Data: raw files from their origin or a mirror, verified; then tables as Parquet, images as arrays.
 #
-# Requires: the network, or a mirror folder (datasets.mirror, or the environment variable LEARNER_COLLUSION_MIRROR)
+# Requires: the network, or a mirror folder (datasets.mirror, or the environment variable LEARNER_COLLUSION_MIRROR), or the
+#   user's own file of a table
 # Produces: results/datasets/raw/<dataset>/<file>, results/datasets/<dataset>.parquet (tables) or .npz (images)
 
 
@@ -8,6 +9,7 @@ rule fetch:
     """Fetch the raw files of a data set from their origin, else from the mirror, and verify them."""
     input:
         settings="results/settings/fetch/{dataset}.yaml",
+        own=own_file,
     output:
         "results/datasets/raw/{dataset}/{file}",
     log:

@@ -52,6 +52,27 @@ def fetch(
     return source
 
 
+def fetch_own(
+    output: str | Path, path: str | None, file: str, url: str | None, retries: int = 2, timeout: float = 20
+) -> str:
+    """Write a table of the user's to `output`, from its `path` or its `url`, and return which: as it is, since no checksum
+    is known, and never from the mirror, which may have another file of that name.
+
+    Errors: UserError where it is not there.
+    """
+    try:
+        content = Path(path).read_bytes() if path else download(url, file, retries, timeout)
+    except (FileNotFoundError, IsADirectoryError):
+        raise UserError(f"{path} is not a file: correct the path of the table.") from None
+    except Unavailable as reason:
+        raise UserError(
+            f"{file} is not available: {reason}. Correct its address, or download it and give its path instead."
+        ) from None
+    with replacing(output) as beside:
+        beside.write_bytes(content)
+    return path or url
+
+
 def original(
     url: str, file: str, md5: str, mirror: str | None = None, retries: int = 2, timeout: float = 20
 ) -> tuple[str, bytes]:

@@ -45,6 +45,7 @@ def matrix(settings, records, output) -> None:
     handles = [Patch(color=_LOOKS[f][0], label=" ".join(filter(None, [_LOOKS[f][1], f]))) for f in shown]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
     foot = "Numbers: " + "; ".join(_meanings(found)) + ". Dot: the variant changes no number of the row."
+    foot += f" {settings.study}" * bool(settings.study)
     save(settings, figure, output, found[_COLUMNS], foot)
 
 

@@ -144,7 +144,7 @@ def _save(settings, figure, output, table, plotted, hidden: int, more: str = "",
     foot = [
         spread(plotted["runs"]), f"M, tuned in each run: {', '.join(map(str, learners))}.", more,
         f"Below the axes: {hidden} values." if hidden else "",
-        f"No point, and no mean there: {lost} trainings that diverged." if lost else "",
+        f"No point, and no mean there: {lost} trainings that diverged." if lost else "", settings.study,
     ]  # fmt: skip
     shown = plotted[[*_COLUMNS, *run_names(plotted), *columns]]
     save(settings, figure, output, shown, " ".join(filter(None, foot)))

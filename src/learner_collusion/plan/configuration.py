@@ -11,11 +11,12 @@ from pathlib import Path
 
 import yaml
 
+from ..claims.catalogue import OWN_STUDY
 from ..data.registry import IMAGE_SOURCES, MIRROR_VARIABLE
 from ..errors import UserError
 from ..figures.registry import FIGURES
 from ..models.registry import DOTTED_PATH, MODELS, unknown
-from . import sensitivity
+from . import sensitivity, tables
 from .parts import PARTS
 
 _HERE = Path(__file__).parent
@@ -78,7 +79,7 @@ def load_all(paths: list[str | Path]) -> dict:
             )
         config = overlay(config, top)
     check(config)
-    return config
+    return tables.complete(config, load(PAPER), paths, Path.cwd())
 
 
 def schema() -> dict:
@@ -297,8 +298,21 @@ def compare(name: str, ours, theirs) -> list[str]:
 
 
 def note(config: dict, paper: dict, *parts: str) -> str:
-    """The line that marks reduced fidelity on a figure, table or claim; empty at the paper's settings."""
-    return marked(config, differences(config, paper, *parts))
+    """The line that marks reduced fidelity on a figure, table or claim; empty at the paper's settings.
+
+    Of tables that are not the paper's it says that they are, and what else differs: a study of its own is no reduced paper.
+    """
+    found = differences(config, paper, *parts)
+    if not own_study(config, paper, *parts):
+        return marked(config, found)
+    changed = [line for line in found if not line.startswith("datasets ")]
+    but = f" but for: {'; '.join(changed)}" if changed else ""
+    return f"{OWN_STUDY}, {config['fidelity']!r}, by the paper's protocol{but}."
+
+
+def own_study(config: dict, paper: dict, *parts: str) -> bool:
+    """Whether parts of the paper are made of tables that it does not have."""
+    return bool({"tabular", "sensitivity"} & set(parts) and tables.own_names(config, paper))
 
 
 def marked(config: dict, found: list[str]) -> str:

@@ -15,7 +15,7 @@ from ..errors import UserError
 from ..figures.registry import FIGURES
 from ..models.registry import MODELS, title
 from ..publishing.registry import TABLES
-from . import configuration, fidelity, sensitivity
+from . import configuration, fidelity, sensitivity, tables
 from .parts import RECORDED
 
 T = TypeVar("T")
@@ -31,7 +31,12 @@ def _fetch(config: dict, paper: dict, part: str) -> dict:
     network = {key: config["datasets"][key] for key in ("retries", "timeout")}
     if part in config["tables"]:
         table = config["tables"][part]
-        return {"kind": "table", **{k: table[k] for k in ("source", "url", "file", "sha256") if k in table}, **network}
+        found = {k: table[k] for k in ("source", "url", "file", "sha256") if k in table}
+        if tables.is_own(table):
+            found |= {"path": table["file"], "file": tables.file_name(table)}
+        elif not (table["sha256"] or table["content_sha256"]):
+            found["mirror"] = False  # nothing would tell another file of that name
+        return {"kind": "table", **found, **network}
     source = _image_set(config, part)
     missing = config["images"]["missing"]
     return {"kind": "images", "source": source["source"], "md5": source.get("md5", {}), "missing": missing, **network}
@@ -40,7 +45,8 @@ def _fetch(config: dict, paper: dict, part: str) -> dict:
 def _prepare(config: dict, paper: dict, part: str) -> dict:
     if part in config["tables"]:
         table = config["tables"][part]
-        return {"kind": "table", **{k: v for k, v in table.items() if k not in ("title", "source", "url", "sha256")}}
+        own = {k: v for k, v in table.items() if k not in ("title", "source", "url", "sha256")}
+        return {"kind": "table", **own, "file": tables.file_name(table)}
     images = _image_set(config, part)
     return {"kind": "images", **{k: images[k] for k in ("source", "classes", "train", "test", "content_sha256")}}
 
@@ -78,11 +84,17 @@ def _figure(config: dict, paper: dict, part: str) -> dict:
     experiments = [figure.experiment] if figure.experiment else []
     experiment = config["images"]["experiments"][figure.experiment] if figure.experiment else None
     draws = figure.draw.startswith("collusion:")
-    note = configuration.note(config, paper, *(["illustration"] if draws else _concerns(figure.part, experiments)))
+    concerns = ["illustration"] if draws else _concerns(figure.part, experiments)
+    note = configuration.note(config, paper, *concerns)
     mark = f"Fidelity {config['fidelity']!r}, not the paper's: see this file's metadata."
+    study = {}
+    if configuration.own_study(config, paper, *concerns):  # no warning, but a label
+        short = f"{note.partition(' but for')[0]}, changed: see this file's metadata." if " but for" in note else note
+        mark, study = "", {"study": short}
     return {
         "note": note,
         "mark": mark if note else "",  # what the figure itself says of it
+        **study,
         "titles": _titles(config, figure.part) | _model_titles(config, experiments),
         "experiment": experiment,
         "evaluate_every": configuration.protocol(config, experiment["protocol"])["evaluate_every"]

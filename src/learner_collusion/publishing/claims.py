@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..claims.catalogue import CLAIMS as CATALOGUE
-from ..claims.catalogue import PARTS
+from ..claims.catalogue import OWN_STUDY, PARTS
 from ..claims.verdict import FAILS, HOLDS, NO_VERDICT, UNDECIDED
 from ..errors import UserError
 from ..files import write_text
@@ -72,7 +72,8 @@ def combine(parts: Iterable[str | Path], markdown: str | Path, path: str | Path)
         raise UserError("There are no claims to put together: judge those of a part first.")
     found = [_overview(parquet.read(part, CLAIMS), parquet.read_metadata(part)) for part in parts]
     text = "# Claims\n\n" + "".join(f"## {one.title}\n\n{_section(one, '###')}\n" for one in found)
-    text += _not_judged([part for part in PARTS if part not in {one.part for one in found}])
+    if not any(one.note.startswith(OWN_STUDY) for one in found):
+        text += _not_judged([part for part in PARTS if part not in {one.part for one in found}])
     parquet.concatenate(parts, path, CLAIMS)
     write_text(markdown, text + _LEGEND)
 

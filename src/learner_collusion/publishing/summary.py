@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
+from ..claims.catalogue import OWN_STUDY
 from ..claims.verdict import FAILS, HOLDS, UNDECIDED
 from ..records import parquet
 from ..records.tabular import RECORDS, by_beta, drop_rates
@@ -89,7 +90,8 @@ def _number(value: float, sign: bool) -> str:
 
 def _part(part: Overview) -> Iterator[RenderableType]:
     """What is shown of one part of the paper: each claim on tables, of another part only how many hold."""
-    note = [Text(textwrap.shorten(part.note, 2 * _WIDTH, placeholder=" ..."), style="red")] if part.note else []
+    style = "" if part.note.startswith(OWN_STUDY) else "red"
+    note = [Text(textwrap.shorten(part.note, 2 * _WIDTH, placeholder=" ..."), style=style)] if part.note else []
     if part.part != "tabular":
         total = sum(part.counts.values())
         line = f"{part.counts[HOLDS]} of {total} identities hold" if part.part == "theory" else sentence(part.counts)

@@ -12,15 +12,20 @@ from ..plan.settings import add_settings_arguments, convert, from_options, of_ki
 
 @dataclass(frozen=True)
 class TableFile:
-    """The raw file of a table: its address (None: only the mirror has it), name and accepted SHA-256 sums (None: any);
-    `timeout` in seconds."""
+    """The raw file of a table: its address, its name and the accepted SHA-256 sums (None: any); `timeout` in seconds.
+
+    Without an address it is what `source` ships, else the user's own file at `path`. `mirror`: whether the mirror folder is
+    asked where the origin does not answer.
+    """
 
     url: str | None
     file: str
     sha256: tuple[str, ...] | None
     retries: int
     timeout: float
-    source: str | None = None  # a package that ships the table, instead of an address
+    source: str | None = None
+    path: str | None = None
+    mirror: bool = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +52,8 @@ def fetch_table(dataset: str, settings: dict, output: str | None = None) -> str:
     output = output or results(f"datasets/raw/{dataset}/{table.file}")
     if table.source == "scikit-learn":
         return f"from {sources.export_diabetes(output)}"
+    if table.path or not table.mirror:
+        return f"from {sources.fetch_own(output, table.path, table.file, table.url, table.retries, table.timeout)}"
     mirror = os.environ.get(sources.MIRROR_VARIABLE)
     where = sources.fetch(output, table.file, table.url, table.sha256, mirror, table.retries, table.timeout)
     return f"from the {where}"

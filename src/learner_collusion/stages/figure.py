@@ -20,7 +20,8 @@ class Settings:
 
     `note` lists what reduces the fidelity and `mark` says on the figure that it is reduced, both empty at the paper's settings;
     `titles` name the data sets; `experiment` is that of the image records, `illustration` the toy problem of Figure 1; `options`
-    are those of the figure's entry in the registry; `evaluate_every`: batches between two evaluations, None for each epoch.
+    are those of the figure's entry in the registry; `evaluate_every`: batches between two evaluations, None for each epoch;
+    `study` is the label of a study of tables that are not the paper's.
     """
 
     note: str
@@ -31,6 +32,7 @@ class Settings:
     seed: int
     illustration: dict | None
     evaluate_every: int | None = None
+    study: str = ""
     made: dict = field(default_factory=dict)  # what the records must have been made with; empty: not checked
 
 

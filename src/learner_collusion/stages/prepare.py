@@ -26,13 +26,12 @@ def run(options: argparse.Namespace) -> None:
 
 
 def prepare_table(dataset: str, settings: dict, raw: str | None = None, output: str | None = None) -> str:
-    """Write the prepared table, and return a line that describes it."""
+    """Write the prepared table, and return a summary of what was read."""
     from ..data import tabular
 
     table = convert(settings, tabular.Table)
     output = output or results(f"datasets/{dataset}.parquet")
-    tabular.prepare(raw or results(f"datasets/raw/{dataset}/{table.file}"), output, dataset, table)
-    return tabular.describe(output)
+    return tabular.prepare(raw or results(f"datasets/raw/{dataset}/{table.file}"), output, dataset, table)
 
 
 def prepare_images(dataset: str, settings: dict, raw: str | None = None, output: str | None = None) -> str:

@@ -16,4 +16,6 @@ PARTS = {
     "images": "Images (Sections 6.2 and 6.3, Figures 5, 6 and 10-18)",
     "imagenet": "ImageNet (Section 3, Table 1, Figure 6)",
 }
+# How the note on a study begins whose tables are not the paper's.
+OWN_STUDY = "A study of its own"
 CLAIMS: tuple[Claim, ...] = (*THEORY, *TABULAR, *IMAGES, *IMAGENET)
