@@ -17,6 +17,7 @@ COMMANDS = {
     "verify": "publishing.verify",
     "gallery": "publishing.gallery",
     "scorecard": "publishing.scorecard",
+    "diagnose": "publishing.diagnose",
 }
 
 
