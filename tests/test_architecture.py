@@ -10,11 +10,22 @@ PACKAGE = ROOT / "src/learner_collusion"
 # From the ground up; docs/architecture.md has the same list.
 ROOMS = [
     {"errors", "files", "seeds"},
-    {"inputs", "measures"},
-    {"gat", "decomposition", "objective", "diagnostics", "diagnosis", "theory", "metric"},
+    {"inputs", "measures", "bootstrap", "compared"},
+    {"gat", "decomposition", "objective", "diagnostics", "diagnosis", "dependence", "theory", "metric"},
     *(
         {name}
-        for name in ("records", "native", "data", "models", "training", "claims", "figures", "publishing", "plan")
+        for name in (
+            "records",
+            "native",
+            "data",
+            "predictions",
+            "models",
+            "training",
+            "claims",
+            "figures",
+            "publishing",
+            "plan",
+        )
     ),
     {"stages"},
     {"cli"},

@@ -18,6 +18,7 @@ COMMANDS = {
     "verify": "publishing.verify",
     "gallery": "publishing.gallery",
     "scorecard": "publishing.scorecard",
+    "diagnose": "publishing.diagnose",
 }
 
 

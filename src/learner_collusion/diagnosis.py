@@ -4,15 +4,16 @@ The limits are this project's, not the paper's: benchmarks/diagnosis.py fits the
 (docs/diagnosis.md).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import fill
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from .bootstrap import Estimate, estimate, resample
+from .compared import are_probabilities, mean_target, outputs_of, rows_of, targets_of
 from .decomposition import learner_losses, parts_of
 from .inputs import Array, Inputs, Loss, prepare, without_ignored
 
@@ -21,14 +22,7 @@ BIAS_OF_OUTPUTS, BIAS_OF_PROBABILITIES = 0.027, 0.0097  # of the ensemble's erro
 DIVERSITY = 2.0  # times the reference's
 CHANCE = 0.15  # of the ensemble's covariance with the targets
 MINIMUM_ROWS = 30  # of which a bootstrap can say something
-
-
-class Estimate(NamedTuple):
-    """A value and its 95 % interval, by bootstrap over rows."""
-
-    value: float
-    low: float
-    high: float
+Progress = Callable[[int, int], None]
 
 
 class Sign(NamedTuple):
@@ -107,6 +101,8 @@ def diagnose(
     seed: int = 0,
     inputs: str | None = None,
     ignore_index: int | None = None,
+    threads: int = 1,
+    progress: Progress | None = None,
 ) -> Diagnosis:
     """ERR, ERR-bar, DIV, the learners' errors, and the signs of collusion that independent learners do not show.
 
@@ -125,7 +121,8 @@ def diagnose(
     (batch, learners, ...): predictions of an ensemble of the same kind, trained independently, on the same rows.
 
     `draws` samples of the rows make the intervals; the same `seed` gives the same numbers, and the global random state
-    stays as it is. Learners count from 0.
+    stays as it is. Learners count from 0. The memory beside the predictions does not grow with the rows. `threads` of them
+    work on 8,192 rows each; `progress` is called now and then with how many rows of how many are done.
 
     Errors: ValueError for shapes or names that do not fit, and for an ensemble of one.
     """
@@ -137,10 +134,10 @@ def diagnose(
         raise ValueError("An ensemble of one learner has no diversity to diagnose: pass at least two.")
     if given.weights.ndim > 1:
         raise ValueError("diagnose needs one weight per learner, the same for all examples.")
-    columns = _columns(given, loss, averaging)
-    whole, drawn = _summaries(columns, given.weights, draws, seed)
-    found = {name: [_interval(value, drawn[name][:, k]) for k, value in enumerate(whole[name][0])] for name in whole}
-    limit = BIAS_OF_PROBABILITIES if _are_probabilities(loss, averaging) else BIAS_OF_OUTPUTS
+    done = _told(progress, rows * (1 if reference is None else 2))
+    whole, drawn = _summaries(given, loss, averaging, draws, seed, threads, done)
+    found = {name: [estimate(value, drawn[name][:, k]) for k, value in enumerate(whole[name][0])] for name in whole}
+    limit = BIAS_OF_PROBABILITIES if are_probabilities(loss, averaging) else BIAS_OF_OUTPUTS
     against = []
     if reference is not None:
         if len(reference) != len(predictions):
@@ -149,14 +146,15 @@ def diagnose(
             )
         natural = without_ignored(prepare(reference, targets, loss, averaging, None, inputs, ignore_index))
         # on the same draws of rows
-        natural, naturally = _summaries(_columns(natural, loss, averaging), natural.weights, draws, seed)
+        natural, naturally = _summaries(natural, loss, averaging, draws, seed, threads, done)
         ratio, ratios = (a["div"] / b["div"].clamp_min(1e-30) for a, b in ((whole, natural), (drawn, naturally)))
-        against = [Sign("diversity", "times the reference's DIV", _interval(ratio[0], ratios[:, 0]), DIVERSITY)]
+        against = [Sign("diversity", "times the reference's DIV", estimate(ratio[0], ratios[:, 0]), DIVERSITY)]
         limit = max(limit, DIVERSITY * float(natural["bias"].nan_to_num()))
-    signs = (_signs(found, limit) if "y" in columns else []) + against
-    knows = "y" in columns and found["ensemble_knowledge"][0].low > 0
+    compared = "knowledge" in found
+    signs = (_signs(found, limit) if compared else []) + against
+    knows = compared and found["ensemble_knowledge"][0].low > 0
     at_chance = tuple(j for j, e in enumerate(found["knowledge"]) if e.high < CHANCE) if knows else ()
-    collusive, reason = _verdict(signs, at_chance, rows, knows or "y" not in columns)
+    collusive, reason = _verdict(signs, at_chance, rows, knows or not compared)
     err, err_bar, div, bias, pairwise = (found[name][0] for name in ("err", "err_bar", "div", "bias", "pairwise"))
     learner_err = tuple(found["learner_err"])
     return Diagnosis(
@@ -164,85 +162,67 @@ def diagnose(
     )
 
 
-def _columns(given: Inputs, loss: Loss, averaging: str) -> dict[str, Tensor]:
-    """What the estimates are functions of the means of, (rows, ...) each."""
-    predictions, targets, share = given.predictions, given.targets, given.weights
-    parts = parts_of(given, loss, averaging)
-    singles = learner_losses(predictions, targets, loss, averaging)
-    columns = {"err": parts.err, "div": parts.div, "learner_err": singles}
-    outputs, y = _compared(predictions, targets, loss, averaging)
-    if y is not None:
-        y = y.to(outputs.device).double()
-        center = y.mean(0)
-        outputs, y = outputs.double() - center, y - center  # large targets that hardly differ lose no digits
-        mean = torch.tensordot(outputs, share.double(), dims=([1], [0])).unsqueeze(1)
-        ensemble = mean
-        if averaging == "score":  # what it puts out is not the mean of what the learners put out
-            scores = torch.tensordot(predictions.double(), share.double(), dims=([1], [0]))
-            ensemble = scores.softmax(1).unsqueeze(1) - center
-        both = torch.cat([outputs, ensemble], 1)
-        columns |= {
-            "away": outputs - mean,
-            "spread": (outputs - mean).square().sum(2),
-            "error": (both - y.unsqueeze(1)).square().sum(2),
-            "output": both,
-            "product": (both * y.unsqueeze(1)).sum(2),
-            "y": y,
-            "y_squared": y.square().sum(1),
-        }
-    return {name: column.double().cpu() for name, column in columns.items()}
+def _told(progress: Progress | None, total: int) -> Callable[[int], None] | None:
+    if progress is None:
+        return None
+    done = 0
+
+    def tell(rows: int) -> None:
+        nonlocal done
+        done += rows
+        progress(done, total)
+
+    return tell
 
 
-def _are_probabilities(loss, averaging) -> bool:
-    return loss in ("cross_entropy", "brier", "zero_one", "logistic", "exponential") or averaging != "output"
-
-
-def _compared(predictions, targets, loss, averaging) -> tuple[Tensor, Tensor | None]:
-    """Outputs (batch, learners, outputs) and targets (batch, outputs) of which squared errors are taken: for classes each
-    learner's probabilities, which a constant added to all of its scores leaves alone. No targets where a callable has others.
-    """
-    if loss in ("logistic", "exponential"):  # margins of P(y = 1)
-        scale = 1 if loss == "logistic" else 2
-        return (scale * predictions).sigmoid(), (targets.reshape(-1, 1) + 1) / 2
-    outputs = predictions.softmax(2) if _are_probabilities(loss, averaging) else predictions
-    if targets.ndim == 1 and _are_probabilities(loss, averaging) and not targets.is_floating_point():
-        targets = F.one_hot(targets.long(), outputs.shape[2])
-    elif targets.ndim == 1:
-        targets = targets.unsqueeze(1)
-    return outputs, targets if targets.shape == (outputs.shape[0], outputs.shape[2]) else None
-
-
-def _bootstrap(columns: dict[str, Tensor], draws: int, seed: int) -> Iterator[dict[str, Tensor]]:
-    """Means (some draws, ...) of each column over rows drawn with replacement, the same rows for all columns."""
-    rows = len(columns["err"])
-    generator = torch.Generator().manual_seed(seed)
-    together = max(1, 10_000_000 // rows)  # bounds the memory
-    for first in range(0, draws, together):
-        count = min(together, draws - first)
-        picked = torch.randint(rows, (count, rows), generator=generator)
-        times = torch.zeros(count, rows, dtype=torch.float64).scatter_add_(
-            1, picked, torch.ones(1, dtype=torch.float64).expand(count, rows)
-        )
-        yield {name: torch.tensordot(times, column, dims=1) / rows for name, column in columns.items()}
+def _columns(part: Inputs, loss: Loss, averaging: str, center: Tensor | None) -> dict[str, Tensor]:
+    """What the estimates are functions of the means of, (rows, ...) each. `center` is the mean of the targets."""
+    predictions, share = part.predictions, part.weights.double()
+    parts = parts_of(part, loss, averaging)
+    columns = {"err": parts.err, "div": parts.div}
+    if loss != "squared_error":  # else they are among the errors below
+        columns["learner_err"] = learner_losses(predictions, part.targets, loss, averaging)
+    if center is None:
+        return columns
+    y = targets_of(part, loss, averaging).to(predictions.device).double() - center  # large targets lose no digits
+    outputs = outputs_of(predictions, loss, averaging).double() - center
+    mean = torch.tensordot(outputs, share, dims=([1], [0]))
+    ensemble = mean
+    if averaging == "score":  # what it puts out is not the mean of what the learners put out
+        ensemble = torch.tensordot(predictions.double(), share, dims=([1], [0])).softmax(1) - center
+        columns["ensemble"] = ensemble
+    both = torch.cat([outputs, ensemble.unsqueeze(1)], 1)
+    away = outputs - mean.unsqueeze(1)
+    return columns | {
+        "away": away,
+        "mean": mean,
+        "spread": away.square().sum(2) @ share,
+        "error": (both - y.unsqueeze(1)).square().sum(2),
+        "product": (both * y.unsqueeze(1)).sum(2),
+        "y": y,
+        "y_squared": y.square().sum(1),
+    }
 
 
 def _summary(means: dict[str, Tensor], share: Tensor, rows: int, resampled: bool) -> dict[str, Tensor]:
     """The estimates, (draws, 1) or (draws, learners), from means (draws, ...)."""
     err, div = means["err"].unsqueeze(1), means["div"].unsqueeze(1)
-    learner_err = means["learner_err"]
+    learner_err = means["learner_err"] if "learner_err" in means else means["error"][:, :-1]
     found = {"err": err, "err_bar": (learner_err * share).sum(1, keepdim=True), "div": div, "learner_err": learner_err}
     if "y" not in means:
         return found | dict.fromkeys(("bias", "pairwise"), torch.full_like(err, torch.nan))
-    squared = means["away"].square().sum(2)
+    spread = means["spread"].unsqueeze(1)
+    squared = (means["away"].square().sum(2) * share).sum(1, keepdim=True)
     # The square of a mean of n rows is too large by the variance over n, and that of a resampled mean by twice that.
-    noise = (means["spread"] - squared) / rows
-    bias = ((squared - (2 if resampled else 1) * noise) * share).sum(1, keepdim=True)
+    bias = squared - (2 if resampled else 1) * (spread - squared) / rows
     learners, ensemble = means["error"][:, :-1], means["error"][:, -1:]
-    spread = (means["spread"] * share).sum(1, keepdim=True)
     error_of_mean = (learners * share).sum(1, keepdim=True) - spread
     pairs = (error_of_mean - (learners * share.square()).sum(1, keepdim=True)) / (1 - share.square().sum())
     # Covariance of outputs and targets, over all outputs together: 0 for a constant as for noise.
-    covariance = means["product"] - (means["output"] * means["y"].unsqueeze(1)).sum(2)
+    mean = means["mean"].unsqueeze(1)
+    ensemble_mean = means["ensemble"].unsqueeze(1) if "ensemble" in means else mean
+    output = torch.cat([means["away"] + mean, ensemble_mean], 1)
+    covariance = means["product"] - (output * means["y"].unsqueeze(1)).sum(2)
     variance_y = (means["y_squared"] - means["y"].square().sum(1)).clamp_min(1e-30).unsqueeze(1)
     slope = covariance / variance_y
     scale = ensemble.clamp_min(1e-30)
@@ -254,17 +234,18 @@ def _summary(means: dict[str, Tensor], share: Tensor, rows: int, resampled: bool
     }
 
 
-def _summaries(columns, share, draws, seed) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def _summaries(
+    given: Inputs, loss: Loss, averaging: str, draws: int, seed: int, threads: int, done
+) -> tuple[dict, dict]:
     """`_summary` of all rows, and of each draw."""
-    rows, share = len(columns["err"]), share.double().cpu()
-    whole = _summary({name: column.mean(0, keepdim=True) for name, column in columns.items()}, share, rows, False)
-    drawn = [_summary(means, share, rows, True) for means in _bootstrap(columns, draws, seed)]
-    return whole, {name: torch.cat([part[name] for part in drawn]) for name in whole}
+    (rows, learners, outputs), share = given.predictions.shape, given.weights.double().cpu()
+    center = mean_target(given, loss, averaging)
 
+    def columns(part: slice) -> dict[str, Tensor]:
+        return _columns(rows_of(given, part), loss, averaging, center)
 
-def _interval(value: Tensor, drawn: Tensor) -> Estimate:
-    low, high = torch.quantile(drawn, torch.tensor([0.025, 0.975], dtype=drawn.dtype)).tolist()
-    return Estimate(float(value), low, high)
+    whole, drawn = resample(columns, rows, learners * outputs, draws, seed, threads, done)
+    return _summary(whole, share, rows, False), _summary(drawn, share, rows, True)
 
 
 def _signs(found: dict[str, list[Estimate]], limit: float) -> list[Sign]:

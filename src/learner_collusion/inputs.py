@@ -191,6 +191,14 @@ def readable(values: Tensor) -> bool:
 def check_finite(predictions: Tensor, targets: Tensor | None = None, masks: bool = False) -> None:
     """ValueError that names row and learner of a NaN or an infinity; with `masks`, scores of -inf mean classes that are
     left out, of which each row needs another one."""
+    if not bool(predictions.sum().isfinite()):  # a sum needs no memory; where it overflows, each value is looked at
+        _check_each(predictions, masks)
+    if targets is not None and targets.is_floating_point() and not bool(targets.isfinite().all()):
+        row = int((~targets.isfinite()).nonzero()[0, 0])
+        raise ValueError(f"targets are NaN or infinite in row {row} (counted from 0): leave out such rows first.")
+
+
+def _check_each(predictions: Tensor, masks: bool) -> None:
     bad = ~predictions.isfinite()
     if masks:
         masked = predictions == -torch.inf
@@ -204,9 +212,6 @@ def check_finite(predictions: Tensor, targets: Tensor | None = None, masks: bool
             f"predictions are {what} in row {place[0]}, learner {place[1]} (counted from 0)"
             f"{f', and at {more} more' if more else ''}: leave out such rows or learners first."
         )
-    if targets is not None and targets.is_floating_point() and not bool(targets.isfinite().all()):
-        row = int((~targets.isfinite()).nonzero()[0, 0])
-        raise ValueError(f"targets are NaN or infinite in row {row} (counted from 0): leave out such rows first.")
 
 
 def check_scores(predictions: Tensor, inputs: str | None, what: str) -> None:
