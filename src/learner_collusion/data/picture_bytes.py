@@ -79,11 +79,11 @@ def decode(data: bytes | bytearray) -> Tensor:
 
 
 def decode_scaled(data: bytes | bytearray, reduction: float) -> Tensor:
-    """As `decode`, but a JPEG may be smaller by a power of two up to `reduction`: libjpeg then decodes fewer pixels."""
+    """As `decode`, but libjpeg makes a JPEG smaller by 2, 4 or 8, at most by `reduction`, while it decodes: fewer pixels."""
     if reduction < 2 or data[:2] != b"\xff\xd8":
         return decode(data)
     with Image.open(io.BytesIO(data)) as image:
-        image.draft("RGB", tuple(-(-side // int(reduction)) for side in image.size))
+        image.draft("RGB", tuple(int(side / reduction) for side in image.size))
         return as_tensor(rgb(image))
 
 
