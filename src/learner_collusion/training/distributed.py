@@ -7,6 +7,7 @@ over the whole batch here, as one process does. Dropout draws other masks for an
 """
 
 import contextlib
+import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -103,6 +104,7 @@ def spawn(work: Callable[[Place, T], None], argument: T, processes: int) -> None
 
 
 def _spawned(rank: int, work: Callable, argument, processes: int, folder: str) -> None:
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # nobody else takes part, and there may be no network
     try:
         work(Place(rank, processes, f"file://{folder}/meeting"), argument)
     except UserError as error:

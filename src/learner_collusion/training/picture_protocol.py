@@ -35,6 +35,8 @@ class PictureProtocol:
     minimum_rate: float = 0.0
     accumulate: int = 1
     evaluation_size: int | None = None
+    cache: int | None = None
+    scaled: bool = False
     subset: Subset = Subset()  # noqa: RUF009 (frozen)
 
     top: ClassVar[int] = 5  # the label among so many classes of highest probability counts as a hit, too
