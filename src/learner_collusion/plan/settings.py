@@ -6,6 +6,7 @@ changes the files of the stages that it concerns, and only those run again.
 
 import argparse
 import dataclasses
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -269,13 +270,20 @@ def _unknown(mapping, found) -> str | None:
 
 
 def of_kind(settings: dict, **families: Callable) -> tuple[Callable, dict]:
-    """The function of the kind of data set (table or images) that the settings name, and the rest of them."""
+    """The function of the kind of data set that the settings name, and the rest of them.
+
+    Another family's function is found by its name, such as `prepare_pictures` beside `prepare_table`: named by the caller, it
+    would make the results of the others stale (`provenance`).
+    """
     kind = settings.get("kind")
-    if kind not in families:
+    first = next(iter(families.values()))
+    name = f"{first.__name__.partition('_')[0]}_{kind}"
+    found = families.get(kind) or getattr(sys.modules[first.__module__], name, None)
+    if found is None:
         raise UserError(
             f"The settings name no kind of data set ({' or '.join(families)}): correct them in the configuration."
         )
-    return families[kind], {key: value for key, value in settings.items() if key != "kind"}
+    return found, {key: value for key, value in settings.items() if key != "kind"}
 
 
 def parquet_beside(markdown: str, given: str | None) -> str:

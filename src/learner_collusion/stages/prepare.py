@@ -1,9 +1,11 @@
-"""Read and check the raw files of a data set, and write what training reads: a Parquet table, or an .npz of images.
+"""Read and check the raw files of a data set, and write what training reads: a Parquet table, an .npz of images, or an index
+of pictures, which stay where they lie.
 
 Example: learner-collusion prepare --config config.yaml --dataset abalone
 """
 
 import argparse
+import os
 
 from ..plan.settings import add_settings_arguments, convert, from_options, of_kind, results
 
@@ -42,3 +44,12 @@ def prepare_images(dataset: str, settings: dict, raw: str | None = None, output:
     raw = raw or results(f"datasets/raw/{dataset}/archive.tar")
     output = output or results(f"datasets/{dataset}.npz")
     return f"{dataset}: {images.prepare(dataset, convert(settings, images.Expected), raw, output)}"
+
+
+def prepare_pictures(dataset: str, settings: dict, raw: str | None = None, output: str | None = None) -> str:
+    """Check a set of pictures where it lies, write its index, and return a line that describes it. There is no `raw`."""
+    from ..data import imagenet
+    from ..data.registry import MIRROR_VARIABLE
+
+    output = output or results(f"datasets/{dataset}.pictures.parquet")
+    return imagenet.prepare(dataset, convert(settings, imagenet.Pictures), output, os.environ.get(MIRROR_VARIABLE))

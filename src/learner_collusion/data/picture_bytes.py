@@ -1,0 +1,92 @@
+"""The bytes of a picture, from a file or by offset from a tar, and its pixels."""
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+_OPEN = 32  # tars that stay open at a time: there may be one for each of a thousand classes
+
+
+class Reader:
+    """Reads pictures below the folder `root`. Tars stay open: each worker and each thread needs a reader of its own."""
+
+    def __init__(self, root: str | Path):
+        self.root = str(root)
+        self.archives: dict[str, int] = {}
+
+    def read(self, path: str, archive: str, offset: int, size: int) -> bytearray:
+        """So many bytes of a picture, or of a part of it; fewer where its file ends. Errors: OSError."""
+        data = bytearray(size)
+        if not archive:
+            with open(os.path.join(self.root, path), "rb", buffering=0) as file:
+                return data[: _fill(data, file.fileno(), offset)]
+        if archive not in self.archives:
+            if len(self.archives) >= _OPEN:
+                self.close()
+            self.archives[archive] = os.open(os.path.join(self.root, archive), os.O_RDONLY)
+        return data[: _fill(data, self.archives[archive], offset)]
+
+    def close(self) -> None:
+        """Close the tars."""
+        for descriptor in self.archives.values():
+            os.close(descriptor)
+        self.archives.clear()
+
+
+def _fill(data: bytearray, descriptor: int, offset: int) -> int:
+    """Read until `data` is full or the file ends; how many bytes that were."""
+    done, view = 0, memoryview(data)
+    while done < len(data):
+        count = os.preadv(descriptor, [view[done:]], offset + done)
+        if not count:
+            break
+        done += count
+    view.release()
+    return done
+
+
+def rgb(image: Image.Image) -> Image.Image:
+    """As RGB, as torchvision's `ImageFolder` has it: without transparency, and as it lies, whatever its EXIF data say. Of 16
+    bits the higher eight count, which Pillow would clip."""
+    if image.mode.startswith("I"):
+        image = Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8))
+    elif image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")  # Pillow asks for that
+    return image.convert("RGB")
+
+
+def decode(data: bytes | bytearray) -> Tensor:
+    """The pixels of a picture, uint8 (3, height, width) with channels last in memory.
+
+    A JPEG by libjpeg without Pillow's way around, to the same pixels. Errors: OSError, or another that Pillow raises.
+    """
+    if data[:2] == b"\xff\xd8":
+        from torchvision.io import ImageReadMode, decode_jpeg
+
+        try:
+            pixels = decode_jpeg(torch.frombuffer(data, dtype=torch.uint8), ImageReadMode.UNCHANGED)
+        except RuntimeError:  # arithmetic coding, say: Pillow reads it, or knows what is wrong
+            pixels = None
+        if pixels is not None and len(pixels) == 3:
+            return pixels
+    with Image.open(io.BytesIO(data)) as image:
+        return as_tensor(rgb(image))
+
+
+def decode_scaled(data: bytes | bytearray, reduction: float) -> Tensor:
+    """As `decode`, but libjpeg makes a JPEG smaller by 2, 4 or 8, at most by `reduction`, while it decodes: fewer pixels."""
+    if reduction < 2 or data[:2] != b"\xff\xd8":
+        return decode(data)
+    with Image.open(io.BytesIO(data)) as image:
+        image.draft("RGB", tuple(int(side / reduction) for side in image.size))
+        return as_tensor(rgb(image))
+
+
+def as_tensor(image: Image.Image) -> Tensor:
+    """An RGB picture as uint8 (3, height, width), channels last in memory."""
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)
