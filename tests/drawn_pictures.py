@@ -5,8 +5,14 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 from scipy.io import savemat
+
+from learner_collusion.data import imagenet
+from learner_collusion.data.imagenet import Pictures
+from learner_collusion.errors import UserError
+from learner_collusion.records import pictures as index_of
 
 # The devkit numbers them in another order than the sorted one.
 WNIDS = ("n01440764", "n02102040", "n03000684")
@@ -109,3 +115,24 @@ def kaggle(folder: Path, pictures: dict[str, bytes]) -> Path:
     path = folder / "LOC_val_solution.csv"
     path.write_text("\n".join(["ImageId,PredictionString", *reversed(rows), ""]))
     return path
+
+
+def settings(source=None, **changes) -> Pictures:
+    given = {"folder": None if source is None else str(source), "file": None, "classes": 3, "train": 12, "val": 6}
+    return Pictures(**(given | {"missing": "fail"} | changes))
+
+
+def prepare(tmp_path, source, **changes):
+    """(line, metadata, rows) of the index."""
+    line = imagenet.prepare("tiny", settings(source, **changes), tmp_path / "i.parquet", None)
+    metadata, table = index_of.read(tmp_path / "i.parquet")
+    return line, metadata, table.to_pylist()
+
+
+def refused(tmp_path, source, **changes) -> str:
+    """The sentence with which a set is refused; no index is left."""
+    with pytest.raises(UserError) as caught:
+        prepare(tmp_path, source, **changes)
+    said = str(caught.value)
+    assert "\n" not in said and said.endswith(".") and not (tmp_path / "i.parquet").exists()
+    return said

@@ -6,9 +6,9 @@ import tarfile
 
 import drawn_pictures as make
 import pytest
+from drawn_pictures import prepare, refused, settings
 
 from learner_collusion.data import imagenet
-from learner_collusion.data.imagenet import Pictures
 from learner_collusion.data.picture_bytes import Reader
 from learner_collusion.errors import UserError
 from learner_collusion.records import pictures as index_of
@@ -19,27 +19,6 @@ W = make.WNIDS
 @pytest.fixture(scope="module")
 def pictures():
     return make.drawn()
-
-
-def settings(source=None, **changes) -> Pictures:
-    given = {"folder": None if source is None else str(source), "file": None, "classes": 3, "train": 12, "val": 6}
-    return Pictures(**(given | {"missing": "fail"} | changes))
-
-
-def prepare(tmp_path, source, **changes):
-    """(line, metadata, rows) of the index."""
-    line = imagenet.prepare("tiny", settings(source, **changes), tmp_path / "i.parquet", None)
-    metadata, table = index_of.read(tmp_path / "i.parquet")
-    return line, metadata, table.to_pylist()
-
-
-def refused(tmp_path, source, **changes) -> str:
-    """The sentence with which a set is refused; no index is left."""
-    with pytest.raises(UserError) as caught:
-        prepare(tmp_path, source, **changes)
-    said = str(caught.value)
-    assert "\n" not in said and said.endswith(".") and not (tmp_path / "i.parquet").exists()
-    return said
 
 
 def folders(folder, pictures):
@@ -162,7 +141,12 @@ def renamed(pictures, change):
 
 def test_a_flat_val_without_labels(tmp_path, pictures):
     said = refused(tmp_path, make.write(tmp_path / "set", make.flat(pictures)))
-    assert "6 pictures of val" in said and "devkit_t12" in said and "LOC_val_solution.csv" in said and "val/<class>/" in said
+    assert (
+        "6 pictures of val" in said
+        and "devkit_t12" in said
+        and "LOC_val_solution.csv" in said
+        and "val/<class>/" in said
+    )
 
 
 def test_a_flat_train(tmp_path, pictures):
@@ -298,7 +282,12 @@ def test_tars_that_cannot_be_used(tmp_path, pictures):
 
 
 def test_files_that_are_no_pictures(tmp_path, pictures):
-    left = {f"train/{W[0]}/._{W[0]}_1.JPEG": b"x", "val/.DS_Store": b"x", f"val/{W[0]}/Thumbs.db": b"x", "val/a.txt": b""}
+    left = {
+        f"train/{W[0]}/._{W[0]}_1.JPEG": b"x",
+        "val/.DS_Store": b"x",
+        f"val/{W[0]}/Thumbs.db": b"x",
+        "val/a.txt": b"",
+    }
     line, _, rows = prepare(tmp_path, make.write(tmp_path / "set", pictures | left))
     assert len(rows) == 18 and "4 other files left aside" in line
     line, _, rows = prepare(tmp_path, one_tar(tmp_path, pictures | left))
