@@ -1,6 +1,7 @@
 """The bytes of a picture, from a file or by offset from a tar, and its pixels."""
 
 import io
+import math
 import os
 from pathlib import Path
 
@@ -71,5 +72,5 @@ def decode(data: bytes | bytearray, reduction: float = 1) -> Tensor:
     """
     with Image.open(io.BytesIO(data)) as image:
         if reduction >= 2:
-            image.draft("RGB", tuple(int(side / reduction) for side in image.size))
+            image.draft("RGB", tuple(math.ceil(side / reduction) for side in image.size))
         return torch.from_numpy(np.array(rgb(image))).permute(2, 0, 1)
