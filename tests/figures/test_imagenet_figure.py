@@ -98,7 +98,7 @@ def test_several_runs_are_means(tmp_path, saved):
     imagenet.practical(settings(left=False, beside=beside), None, tmp_path / "f.pdf", write_imagenet(tmp_path, runs=2))
     _, rows, foot, _ = saved[0]
     np.testing.assert_allclose(rows["mean"], rows[["run_0", "run_1"]].mean(axis=1), rtol=1e-12)
-    assert foot.startswith("Right: mean over 2 runs")
+    assert foot.startswith("Mean over 2 runs; thick: ensemble of 2")
 
 
 def test_a_cell_that_is_not_there_is_told(tmp_path):
