@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .imagenet import scaled
-from .side_by_side import Learner
 
 _HEADS = 4
 _PATCH = 2  # pixels on a side
@@ -83,7 +82,7 @@ def fold(sequences: Tensor, batch: int, height: int, width: int) -> Tensor:
     return x.permute(0, 3, 1, 4, 2, 5).reshape(batch, height, width, channels).permute(0, 3, 1, 2)
 
 
-def mobilevit_xs(classes: int, width: float = 1) -> Learner:
+def mobilevit_xs(classes: int, width: float = 1) -> nn.Module:
     """At width 1 the official variant: transformers of 96, 120 and 144 dimensions, for pictures of 256 pixels."""
     first, *stages = (scaled(channels, width) for channels in (16, 32, 48, 64, 80, 96))
     body: list[nn.Module] = [nn.BatchNorm2d(first), nn.SiLU(inplace=True)]
@@ -92,7 +91,7 @@ def mobilevit_xs(classes: int, width: float = 1) -> Learner:
     for inputs, outputs, size, depth in ((b, c, 96, 2), (c, d, 120, 4), (d, e, 144, 3)):
         body += [InvertedResidual(inputs, outputs, 2), MobileViTBlock(outputs, scaled(size, width, _HEADS), depth)]
     body += [*_convolution(e, 4 * e, 1), nn.SiLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.1)]
-    net = Learner(nn.Conv2d(3, first, 3, 2, 1, bias=False), *body, nn.Linear(4 * e, classes))
+    net = nn.Sequential(nn.Conv2d(3, first, 3, 2, 1, bias=False), *body, nn.Linear(4 * e, classes))
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out")

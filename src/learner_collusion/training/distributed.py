@@ -7,6 +7,7 @@ over the whole batch here, as one process does. Dropout draws other masks for an
 """
 
 import contextlib
+import inspect
 import os
 import subprocess
 import tempfile
@@ -85,8 +86,7 @@ def joined(here: Place | None, device: torch.device) -> Iterator[Team]:
     backend = "gloo" if device.type == "cpu" else "cpu:gloo,cuda:nccl"
     dist.init_process_group(backend, here.meeting, timedelta(minutes=30), here.world, here.rank)
     try:
-        shared = partial(DistributedDataParallel, broadcast_buffers=False, gradient_as_bucket_view=True)
-        yield Team(here.rank, here.world, _totals, _agree, partial(synchronised, device=device), shared)
+        yield Team(here.rank, here.world, _totals, _agree, partial(synchronised, device=device), _shared)
     finally:
         dist.destroy_process_group()
 
@@ -112,6 +112,14 @@ def _spawned(rank: int, work: Callable, argument, processes: int, folder: str) -
         raise
 
 
+def _shared(model: Ensemble) -> DistributedDataParallel:
+    # running statistics are the same everywhere; PyTorch calls the option anew from 2.14 on
+    names = ("forward_sync_buffers", "broadcast_buffers")
+    known = inspect.signature(DistributedDataParallel).parameters
+    option = next(name for name in names if name in known)
+    return DistributedDataParallel(model, gradient_as_bucket_view=True, **{option: False})
+
+
 def _totals(sums: Tensor, count: int) -> tuple[Tensor, int]:
     both = torch.cat([sums.double(), sums.new_tensor([count], dtype=torch.float64)])
     dist.all_reduce(both)
@@ -135,14 +143,17 @@ def synchronised(model: Ensemble, device: torch.device) -> Ensemble:
     return Ensemble(learners, model.classes, streams=False)
 
 
-class _NormOnCpu(nn.SyncBatchNorm):
-    """What PyTorch has for GPUs alone, for the tests of everything else."""
+class _NormOnCpu(nn.modules.batchnorm._BatchNorm):
+    """What PyTorch has for GPUs alone."""
+
+    def _check_input_dim(self, x: Tensor) -> None:
+        pass
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return super().forward(x)
         dims, shape = [0, *range(2, x.ndim)], [1, -1, *[1] * (x.ndim - 2)]
-        h = x.float()
+        h = x.to(torch.promote_types(x.dtype, torch.float32))
         count = _Sum.apply(h.new_tensor([x.numel() / x.shape[1]]))
         mean = _Sum.apply(h.sum(dims)) / count
         h = h - mean.view(shape)
