@@ -18,6 +18,7 @@ from ..errors import UserError
 from ..records import parquet
 from ..records.pictures import PICTURES
 from . import picture_checks, picture_labels
+from .picture_checks import Checked
 from .picture_files import SPLITS, Found, Layout, find
 from .registry import MIRROR_VARIABLE
 from .sources import folder_with
@@ -63,23 +64,29 @@ def prepare(dataset: str, settings: Pictures, output: str | Path, mirror: str | 
         )
     _refuse_copies(dataset, pictures, checked.seen)
     wnids = sorted({picture.wnid for picture in pictures})
-    write(output, dataset, layout.root, wnids, pictures, checked.seen)
+    write(output, dataset, layout.root, wnids, pictures, checked)
     return _describe(dataset, source, wnids, pictures, layout, checked)
 
 
 def write(
-    output: str | Path, dataset: str, root: Path, wnids: list[str], pictures: Sequence[Found], seen: list
+    output: str | Path, dataset: str, root: Path, wnids: list[str], pictures: Sequence[Found], checked: Checked
 ) -> None:
     """Write the index; the same bytes for the same pictures at the same place."""
     labels = {wnid: label for label, wnid in enumerate(wnids)}
     columns = {
         **{name: [getattr(p, name) for p in pictures] for name in ("split", "path", "archive", "offset", "size")},
         "label": [labels[picture.wnid] for picture in pictures],
-        "width": [one.width for one in seen],
-        "height": [one.height for one in seen],
+        "width": [one.width for one in checked.seen],
+        "height": [one.height for one in checked.seen],
     }
-    metadata = {"dataset": dataset, "root": str(root.resolve()), "wnids": wnids}
-    parquet.write(output, columns, PICTURES, metadata | {"content_sha256": content(pictures, seen)})
+    metadata = {
+        "dataset": dataset,
+        "root": str(root.resolve()),
+        "wnids": wnids,
+        "notes": dict(checked.notes),
+        "content_sha256": content(pictures, checked.seen),
+    }
+    parquet.write(output, columns, PICTURES, metadata)
 
 
 def content(pictures: Sequence[Found], seen: list) -> str:
@@ -257,7 +264,9 @@ def _refuse_copies(dataset: str, pictures: list[Found], seen: list) -> None:
         )
 
 
-def _describe(dataset: str, source: Path, wnids: list[str], pictures: list[Found], layout: Layout, checked) -> str:
+def _describe(
+    dataset: str, source: Path, wnids: list[str], pictures: list[Found], layout: Layout, checked: Checked
+) -> str:
     counts = Counter(picture.split for picture in pictures)
     parts = [
         f"{dataset}: {counts['train']:,} + {counts['val']:,} pictures of {len(wnids):,} classes, read from {source}"

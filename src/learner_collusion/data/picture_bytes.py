@@ -1,6 +1,7 @@
 """The bytes of a picture, from a file or by offset from a tar, and its pixels."""
 
 import io
+import math
 import os
 from pathlib import Path
 
@@ -52,7 +53,10 @@ def _fill(data: bytearray, descriptor: int, offset: int) -> int:
 
 def rgb(image: Image.Image) -> Image.Image:
     """As RGB, as torchvision's `ImageFolder` has it: without transparency, and as it lies, whatever its EXIF data say. Of 16
-    bits the higher eight count, which Pillow would clip."""
+    bits the higher eight count, which Pillow would clip. Errors: OSError, or another that Pillow raises."""
+    if image.mode == "RGB":
+        image.load()
+        return image
     if image.mode.startswith("I"):
         image = Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8))
     elif image.mode == "P" and "transparency" in image.info:
@@ -60,33 +64,13 @@ def rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def decode(data: bytes | bytearray) -> Tensor:
+def decode(data: bytes | bytearray, reduction: float = 1) -> Tensor:
     """The pixels of a picture, uint8 (3, height, width) with channels last in memory.
 
-    A JPEG by libjpeg without Pillow's way around, to the same pixels. Errors: OSError, or another that Pillow raises.
+    From a `reduction` of 2 on libjpeg makes a JPEG smaller by 2, 4 or 8, at most by so much, while it decodes: fewer pixels.
+    Errors: as `rgb`.
     """
-    if data[:2] == b"\xff\xd8":
-        from torchvision.io import ImageReadMode, decode_jpeg
-
-        try:
-            pixels = decode_jpeg(torch.frombuffer(data, dtype=torch.uint8), ImageReadMode.UNCHANGED)
-        except RuntimeError:  # arithmetic coding, say: Pillow reads it, or knows what is wrong
-            pixels = None
-        if pixels is not None and len(pixels) == 3:
-            return pixels
     with Image.open(io.BytesIO(data)) as image:
-        return as_tensor(rgb(image))
-
-
-def decode_scaled(data: bytes | bytearray, reduction: float) -> Tensor:
-    """As `decode`, but libjpeg makes a JPEG smaller by 2, 4 or 8, at most by `reduction`, while it decodes: fewer pixels."""
-    if reduction < 2 or data[:2] != b"\xff\xd8":
-        return decode(data)
-    with Image.open(io.BytesIO(data)) as image:
-        image.draft("RGB", tuple(int(side / reduction) for side in image.size))
-        return as_tensor(rgb(image))
-
-
-def as_tensor(image: Image.Image) -> Tensor:
-    """An RGB picture as uint8 (3, height, width), channels last in memory."""
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+        if reduction >= 2:
+            image.draft("RGB", tuple(math.ceil(side / reduction) for side in image.size))
+        return torch.from_numpy(np.array(rgb(image))).permute(2, 0, 1)

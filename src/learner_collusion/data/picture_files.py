@@ -57,7 +57,14 @@ class Layout:
 
 
 def find(source: Path) -> Layout:
-    """All pictures of a folder, or of a tar. UserError where there are none, or in several places."""
+    """All pictures of a folder, or of a tar. UserError where there are none, or in several places, or what cannot be read."""
+    try:
+        return _find(source)
+    except OSError as error:
+        raise UserError(f"{error.filename or source} cannot be read ({error.strerror}): correct that.") from None
+
+
+def _find(source: Path) -> Layout:
     if source.is_dir():
         return _in_folder(source)
     layout = Layout(source.parent)
@@ -92,10 +99,7 @@ def _in_folder(source: Path) -> Layout:
 
 def _places(folder: Path, levels: int) -> Iterator[Path]:
     """The folders at or below `folder` that hold a split."""
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError as error:
-        raise UserError(f"{folder} cannot be read ({error.strerror}): correct its permissions.") from None
+    names = sorted(os.listdir(folder))
     if any((folder / split).is_dir() for split in SPLITS) or any(_is_tar_of(n, s) for n in names for s in SPLITS):
         yield folder
         return

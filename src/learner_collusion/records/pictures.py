@@ -10,7 +10,7 @@ from ..errors import UserError
 from . import parquet
 
 # The metadata hold `dataset`, `root` (the folder that paths are relative to), `wnids` (the classes, in the order of their
-# labels), `content_sha256`, and where the set is not available `missing`: why.
+# labels), `notes` (how many are unusual, and how), `content_sha256`, and where the set is not available `missing`: why.
 PICTURES = pa.schema(
     [
         ("split", pa.string()),  # train, val

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ..data.picture_bytes import Reader, decode, decode_scaled
+from ..data.picture_bytes import Reader, decode
 from ..errors import UserError
 from ..records import pictures
 from ..seeds import generator
@@ -175,8 +175,7 @@ class Files:
     def picture(self, *place, reduction: float) -> Tensor:
         """uint8 (3, height, width), with `scaled` smaller by at most `reduction`."""
         self.reader = self.reader or Reader(self.root)
-        data = self.reader.read(*place)
-        return decode_scaled(data, reduction) if self.scaled else decode(data)
+        return decode(self.reader.read(*place), reduction if self.scaled else 1)
 
 
 class Work(NamedTuple):
