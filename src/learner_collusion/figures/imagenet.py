@@ -30,7 +30,7 @@ def practical(settings, records, output, beside=None) -> None:
     alone = "The paper's left panels, CIFAR, are not part of these results."
     lacks = images.reasons(settings, shown.missing)
     rows = shown.rows if len(shown.rows) else pd.DataFrame(columns=images.COLUMNS)
-    save(settings, figure, output, rows[images.columns(rows)], f"{shown.foot} {alone}".strip(), lacks)
+    save(settings, figure, output, rows[images.columns(rows)], f"{shown.foot.capitalize()} {alone}".strip(), lacks)
 
 
 def _available(settings, records) -> bool:
@@ -67,7 +67,7 @@ def _throughout(settings, path, panel: Axes) -> Beside:
         panel.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k" if value else "0")
     runs = cell["runs"]
     of = "one run" if runs == 1 else f"mean over {runs} runs"
-    return Beside(rows, f"Right: {of}; thick: ensemble of {cell['learners']}, thin: each learner.", {})
+    return Beside(rows, f"{of}; thick: ensemble of {cell['learners']}, thin: each learner.", {})
 
 
 def _rows(table: pd.DataFrame, cell: dict, beta: float) -> pd.DataFrame:

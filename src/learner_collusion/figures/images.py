@@ -298,7 +298,7 @@ def _save(
     foot = f"{spread(plotted['runs'], 'two standard errors')} {more}".strip()
     if beside is not None:
         plotted = pd.concat([plotted, beside.rows], ignore_index=True) if len(beside.rows) else plotted
-        foot, missing = f"{foot} {beside.foot}".strip(), missing | beside.missing
+        foot, missing = f"{foot} Right: {beside.foot}" if beside.foot else foot, missing | beside.missing
     save(settings, figure, output, plotted[columns(plotted)], foot, reasons(settings, missing))
 
 

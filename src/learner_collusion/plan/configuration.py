@@ -33,6 +33,8 @@ def _shipped(path: str) -> Path:
 SCHEMA = _shipped("workflow/schemas/config.schema.yaml")
 PAPER = _shipped("config.yaml")
 
+protocol = FAMILIES["images"].protocol  # how the image cells of a protocol are trained
+
 # What else is compared with the paper's: not a part, but what some figures and claims depend on.
 _OTHERS = {"claims": ("claims.confidence",), "illustration": ("illustration",)}
 
