@@ -8,7 +8,7 @@ import torch
 from learner_collusion.models.ensemble import Ensemble
 from learner_collusion.training import loop
 from learner_collusion.training.batches import Batch, Data, count_batches
-from learner_collusion.training.distributed import ALONE, Place, Team, joined
+from learner_collusion.training.distributed import ALONE, Team
 from learner_collusion.training.picture_protocol import PictureProtocol
 from learner_collusion.training.protocol import Cell, Hardware
 
@@ -49,16 +49,6 @@ def drawn(protocol: PictureProtocol, rows: int = 29, rank: int = 0, world: int =
 def train(protocol=PROTOCOL, cell=CELL, checkpoint=None, hardware=HARDWARE, rows=29, team: Team = ALONE):
     data = drawn(protocol, rows, team.rank, team.world)
     return loop.train(data, cell, protocol, 0, hardware, CPU, checkpoint, team=team)
-
-
-def train_at(place: Place, argument: tuple) -> None:
-    """What a process of a team does: train, and the first one saves its history."""
-    torch.set_num_threads(1)
-    path, options = argument
-    with joined(place, CPU) as team:
-        history = train(**options, team=team)
-    if place.rank == 0:
-        torch.save((torch.from_numpy(history.values), history.best_evaluation), path)
 
 
 def replaced(one, **changes):

@@ -1,21 +1,19 @@
 """A cell on several processes: the numbers of one process, resumed by another number of them."""
 
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from made_pictures import CLASSES, CPU, HARDWARE, PROTOCOL, replaced, stepped, train, train_at
+from made_pictures import CLASSES, CPU, HARDWARE, PROTOCOL, replaced, stepped, train
 
 from learner_collusion.errors import UserError
 from learner_collusion.models.ensemble import ensemble
 from learner_collusion.models.registry import MODELS
-from learner_collusion.training import distributed
+from learner_collusion.training import distributed, loop
 from learner_collusion.training.distributed import ALONE, Place
 
 NAMES = [name for name in MODELS if name.startswith("imagenet_")]
-ROWS = (8, 7, 2)  # the last: with three processes one has nothing
 
 
 def small(name: str):
@@ -28,85 +26,80 @@ def small(name: str):
     return net
 
 
-def step_at(place: Place, argument: tuple) -> None:
-    """Two steps of all architectures, for each number of pictures."""
+CASES = [(name, 7) for name in NAMES] + [
+    ("imagenet_squeezenet1_1", 2)
+]  # of two pictures one of three processes has none
+
+
+def work_at(place: Place, folder: str) -> None:
+    """Steps and a whole training, and what came out of them."""
     torch.set_num_threads(1)
-    folder, names, rows = argument
     with distributed.joined(place, CPU) as team:
-        found = {(name, count): stepped(small(name), team, count) for name in names for count in rows}
-    torch.save(found, f"{folder}/{place.rank}")
+        steps = {case: stepped(small(case[0]), team, case[1]) for case in CASES}
+        trained = train(team=team)
+    torch.save({"steps": steps, "values": torch.from_numpy(trained.values)}, f"{folder}/{place.rank}")
 
 
-@pytest.mark.parametrize("processes", [2, 3])
-def test_a_step_is_that_of_one_process_with_the_whole_batch(tmp_path, processes):
+@pytest.fixture(scope="module")
+def found(tmp_path_factory) -> list[dict]:
+    """What each of three processes found."""
+    folder = tmp_path_factory.mktemp("team")
+    distributed.spawn(work_at, str(folder), 3)
+    return [torch.load(folder / str(rank)) for rank in range(3)]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_step_is_that_of_one_process_with_the_whole_batch(found, case):
     """In float64: parameters, running statistics and what is measured, after two steps, on each process."""
-    names = NAMES if processes == 2 else ["imagenet_resnet18", "imagenet_mobilevit_xs"]
-    distributed.spawn(step_at, (str(tmp_path), names, ROWS), processes)
-    for rank in range(processes):
-        found = torch.load(tmp_path / str(rank))
-        for (name, rows), states in found.items():
-            alone = stepped(small(name), ALONE, rows)
-            for one, other in zip(alone, states, strict=True):
-                torch.testing.assert_close(other, one, rtol=1e-7, atol=1e-9, msg=f"{name}, {rows} pictures")
+    alone = stepped(small(case[0]), ALONE, case[1])
+    for process in found:
+        for one, other in zip(alone, process["steps"][case], strict=True):
+            torch.testing.assert_close(other, one, rtol=1e-7, atol=1e-9)
 
 
-def together(path: Path, processes: int = 2, **options) -> tuple[np.ndarray, int]:
-    distributed.spawn(train_at, (str(path), options), processes)
-    values, best = torch.load(path)
-    return values.numpy(), best
+def test_a_cell_trains_as_on_one_process(found):
+    values = train().values
+    for process in found:
+        np.testing.assert_allclose(process["values"].numpy(), values, rtol=1e-3)
 
 
-def test_a_cell_trains_as_on_one_process(tmp_path):
-    alone = train()
-    values, best = together(tmp_path / "history")
-    np.testing.assert_allclose(values, alone.values, rtol=1e-3)
-    assert best == alone.best_evaluation
-
-
-@pytest.mark.parametrize("first", [1, 2])
-def test_another_number_of_processes_resumes(tmp_path, monkeypatch, first):
-    """Interrupted within an epoch, between two evaluations: sums that are not recorded yet are kept, each once."""
-    protocol = replaced(PROTOCOL, evaluate_every=3)
-    often, checkpoint = replaced(HARDWARE, checkpoint_minutes=0), tmp_path / "c"
-    whole = train(protocol)
-    options = {"protocol": protocol, "checkpoint": checkpoint, "hardware": often}
-    if first == 1:
-        from learner_collusion.training import checkpoint as checkpoints
-
-        original = checkpoints.save
-
-        def save(*arguments):
-            original(*arguments)
-            if arguments[1]["progress"].steps == 5:
-                raise KeyboardInterrupt
-
-        monkeypatch.setattr(checkpoints, "save", save)
-        with pytest.raises(KeyboardInterrupt):
-            train(**options)
-        values, _ = together(tmp_path / "history", **options)
-    else:
-        with pytest.raises(Exception, match="stopped by the test"):
-            distributed.spawn(stop_at, (5, options), 2)
-        values = train(**options).values
-    assert torch.load(checkpoint, weights_only=True)["progress"]["steps"] == 8
-    np.testing.assert_allclose(values, whole.values, rtol=1e-3)
+def test_a_process_without_pictures_takes_part_with_every_architecture():
+    for name in NAMES:
+        net = small(name).eval()  # statistics of a batch are those of the team
+        scores = net(torch.empty(0, 3, 32, 32))
+        scores.sum().backward()
+        assert scores.shape == (0, 2, CLASSES) and all((p.grad == 0).all() for p in net.parameters()), name
 
 
 def stop_at(place: Place, argument: tuple) -> None:
-    """Train, and stop after the checkpoint of a step."""
-    from learner_collusion.training import loop
-
-    step, options = argument
+    """Train with a checkpoint after each step, and break off after some of them."""
+    torch.set_num_threads(1)
+    after, options = argument
     original, steps = loop.Progress.add, []
 
     def add(self, *arguments):
-        if len(steps) == step:
+        if len(steps) == after:
             raise RuntimeError("stopped by the test")
         steps.append(1)
         original(self, *arguments)
 
     loop.Progress.add = add
-    train_at(place, ("", options))
+    with distributed.joined(place, CPU) as team:
+        train(**options, team=team)
+
+
+def test_one_process_goes_on_where_two_were_interrupted(tmp_path):
+    """Within an epoch, between two evaluations: what is not recorded yet counts once."""
+    protocol, checkpoint = replaced(PROTOCOL, evaluate_every=3), tmp_path / "c"
+    options = {
+        "protocol": protocol,
+        "checkpoint": checkpoint,
+        "hardware": replaced(HARDWARE, checkpoint_minutes=0),
+    }
+    with pytest.raises(Exception, match="stopped by the test"):
+        distributed.spawn(stop_at, (5, options), 2)
+    assert torch.load(checkpoint, weights_only=True)["progress"]["steps"] == 5
+    np.testing.assert_allclose(train(**options).values, train(protocol).values, rtol=1e-3)
 
 
 def fail_at(place: Place, argument: str) -> None:
