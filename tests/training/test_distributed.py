@@ -26,9 +26,8 @@ def small(name: str):
     return net
 
 
-CASES = [(name, 7) for name in NAMES] + [
-    ("imagenet_squeezenet1_1", 2)
-]  # of two pictures one of three processes has none
+# Of two pictures one of three processes has none.
+CASES = [*((name, 7) for name in NAMES), ("imagenet_squeezenet1_1", 2)]
 
 
 def work_at(place: Place, folder: str) -> None:
@@ -50,11 +49,11 @@ def found(tmp_path_factory) -> list[dict]:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_step_is_that_of_one_process_with_the_whole_batch(found, case):
-    """In float64: parameters, running statistics and what is measured, after two steps, on each process."""
+    """Parameters, running statistics and what is measured, after two steps, on each process; the loss is float32."""
     alone = stepped(small(case[0]), ALONE, case[1])
     for process in found:
         for one, other in zip(alone, process["steps"][case], strict=True):
-            torch.testing.assert_close(other, one, rtol=1e-7, atol=1e-9)
+            torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-6)
 
 
 def test_a_cell_trains_as_on_one_process(found):
