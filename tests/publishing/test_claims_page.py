@@ -99,12 +99,6 @@ def test_what_is_measured_is_said_once_a_claim(parts, tmp_path):
         assert f"\n{heading} is measured\n" in text
 
 
-def test_what_cannot_be_judged_yet_is_listed(parts, tmp_path):
-    claims.combine(parts, tmp_path / "all.md", tmp_path / "all.parquet")
-    missing = (tmp_path / "all.md").read_text().split("Not judged")[1]
-    assert "- **C11** " in missing and "Table 1" in missing and "Figure 6, right" in missing
-
-
 def test_what_has_no_number_has_a_dash(parts, tmp_path):
     text = (tmp_path / "images.md").read_text()
     assert "| SVHN, VGG, M = 5 | margin | - | - | - | > 0 | - | left out (the data set is not available) |" in text

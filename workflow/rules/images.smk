@@ -24,7 +24,7 @@ rule train_images:
         mem_mb=6000,
         gpu=0 if HARDWARE["device"] == "cpu" else 1,
     params:
-        code=cell_code,
+        code=cell_code("train_images"),
     shell:
         f"""
         python -m learner_collusion train_images \
@@ -40,6 +40,6 @@ rule train_images:
             --run {{wildcards.run}} \
             --history {{output.history:q}} \
             --threads {{threads}} \
-            {HARDWARE_FLAGS} \
+            {hardware_flags(HARDWARE)} \
             2>&1 | tee {{log:q}}
         """

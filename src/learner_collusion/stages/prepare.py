@@ -6,6 +6,7 @@ Example: learner-collusion prepare --config config.yaml --dataset abalone
 
 import argparse
 import os
+from pathlib import Path
 
 from ..plan.settings import add_settings_arguments, convert, from_options, of_kind, results
 
@@ -47,9 +48,11 @@ def prepare_images(dataset: str, settings: dict, raw: str | None = None, output:
 
 
 def prepare_pictures(dataset: str, settings: dict, raw: str | None = None, output: str | None = None) -> str:
-    """Check a set of pictures where it lies, write its index, and return a line that describes it. There is no `raw`."""
+    """Check a set of pictures where it lies, or in the tar `raw`, write its index, and return a line that describes it."""
     from ..data import imagenet
     from ..data.registry import MIRROR_VARIABLE
 
+    if raw:
+        settings = settings | {"folder": None, "file": str(Path(raw).resolve())}
     output = output or results(f"datasets/{dataset}.pictures.parquet")
     return imagenet.prepare(dataset, convert(settings, imagenet.Pictures), output, os.environ.get(MIRROR_VARIABLE))
