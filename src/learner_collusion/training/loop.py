@@ -79,7 +79,7 @@ def train(
             progress.forget()  # what was summed up is with the first process
     with autocast(hardware, device):
         native = model.pooled and not hardware.compile and convolution.usable(torch.zeros(1, device=device))
-    forward = compiled(model, protocol.batch_size) if hardware.compile else model
+    forward = compiled(model, protocol.batch_size // protocol.accumulate) if hardware.compile else model
     augmented = AugmentedLoss(cell.beta, "cross_entropy", cell.averaging, reduction="none")
     ways = {"accumulate": protocol.accumulate, "top": protocol.top, "team": team}
     advance = partial(step, team.share(forward), optimiser, augmented, hardware, **ways)
