@@ -156,3 +156,18 @@ def test_many_tars_stay_within_the_open_files(tmp_path):
         assert reader.read("x", f"{number}.tar", 512, 1) == bytes([number])
     assert len(reader.archives) <= 32
     reader.close()
+
+
+def test_scaled_decoding(image):
+    """Half of the pixels of each side, and the box's edges rounded to them."""
+    content = make.encoded(image.resize((400, 301)), quality=95)
+    whole = decode(content)
+    half = whole[:, :300].float().unflatten(1, (150, 2)).unflatten(3, (200, 2)).mean((2, 4))
+    for reduction, factor in ((1.99, 1), (2, 2), (3.9, 2), (4, 4), (20, 8)):
+        assert decode(content, reduction=reduction).shape == (3, -(-301 // factor), 400 // factor)
+    smaller = decode(content, reduction=2)
+    assert (smaller[:, :150].float() - half).abs().mean() < 1
+    for box, rounded in (((0, 0, 400, 301), (0, 0, 200, 151)), ((101, 51, 200, 200), (50, 26, 150, 126))):
+        left, top, right, bottom = rounded
+        np.testing.assert_array_equal(decode(content, box, 2), smaller[:, top:bottom, left:right])
+    np.testing.assert_array_equal(decode(content, (7, 9, 30, 20)), whole[:, 9:29, 7:37])

@@ -64,13 +64,24 @@ def rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def decode(data: bytes | bytearray, reduction: float = 1) -> Tensor:
-    """The pixels of a picture, uint8 (3, height, width) with channels last in memory.
+Box = tuple[int, int, int, int]  # left, top, width, height
 
-    From a `reduction` of 2 on libjpeg makes a JPEG smaller by 2, 4 or 8, at most by so much, while it decodes: fewer pixels.
-    Errors: as `rgb`.
+
+def decode(data: bytes | bytearray, box: Box | None = None, reduction: float = 1) -> Tensor:
+    """The pixels of a picture, or of a box of it, uint8 (3, height, width) with channels last in memory.
+
+    From a `reduction` of 2 on libjpeg makes a JPEG smaller by 2, 4 or 8, at most by so much, while it decodes: fewer pixels, to
+    which the edges of the box are rounded. Errors: as `rgb`.
     """
     with Image.open(io.BytesIO(data)) as image:
+        whole = image.size
         if reduction >= 2:
-            image.draft("RGB", tuple(math.ceil(side / reduction) for side in image.size))
-        return torch.from_numpy(np.array(rgb(image))).permute(2, 0, 1)
+            factor = min(8, 1 << int(math.log2(reduction)))
+            image.draft("RGB", tuple(side // factor for side in whole))
+        decoded = rgb(image)
+        if box is not None:
+            left, top, width, height = box
+            across, down = (now / before for now, before in zip(image.size, whole, strict=True))
+            edges = left * across, top * down, (left + width) * across, (top + height) * down
+            decoded = decoded.crop(tuple(map(round, edges)))
+        return torch.from_numpy(np.array(decoded)).permute(2, 0, 1)

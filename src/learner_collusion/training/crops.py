@@ -54,19 +54,15 @@ def draw(widths: np.ndarray, heights: np.ndarray, random: np.ndarray, scale: tup
 
 
 def resized(pixels: Tensor, height: int, width: int) -> Tensor:
-    """uint8 (3, h, w) to (3, height, width): bilinear with antialiasing, as Pillow has it, within one grey level."""
-    return F.interpolate(pixels[None], size=(height, width), mode="bilinear", antialias=True)[0]
+    """uint8 (3, h, w) to (3, height, width), channels last in memory: bilinear with antialiasing, as Pillow has it, within one grey
+    level."""
+    one = pixels[None].contiguous(memory_format=torch.channels_last)  # without gaps it is twice as fast
+    return F.interpolate(one, size=(height, width), mode="bilinear", antialias=True)[0]
 
 
-def cropped(pixels: Tensor, sides: np.ndarray, box: np.ndarray, flip: bool, size: int) -> Tensor:
-    """A box of a picture, uint8 (3, h, w), as (3, size, size), mirrored or not. Where the picture was decoded smaller than its
-    `sides` (height, width), which the box is of, the box is rounded to pixels that there are."""
-    factors = np.array(pixels.shape[1:]) / sides
-    corner, end = box[1::-1], box[1::-1] + box[:1:-1]
-    if (factors < 1).any():
-        corner, end = (np.rint(edge * factors).astype(np.int64) for edge in (corner, end))
-    (top, left), (bottom, right) = corner.tolist(), end.tolist()
-    crop = resized(pixels[:, top:bottom, left:right], size, size)
+def cropped(pixels: Tensor, flip: bool, size: int) -> Tensor:
+    """The pixels of a box, uint8 (3, h, w), as (3, size, size), mirrored or not."""
+    crop = resized(pixels, size, size)
     return crop.flip(2) if flip else crop
 
 

@@ -6,6 +6,7 @@ that size: its crops are drawn in the pixels of the kept pictures.
 """
 
 import fcntl
+import multiprocessing
 import os
 import shutil
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from ..data.picture_bytes import Reader, decode
+from ..data.picture_bytes import Box, Reader, decode
 from ..errors import UserError
 from ..files import replacing
 from ..records import pictures
@@ -101,7 +102,8 @@ def _write(kept: Kept, root: str, table: pa.Table, processes: int) -> None:
 
 def _decode(path: Path, root: str, task: tuple) -> str:
     """Write some pictures to their places; a sentence where one cannot be read."""
-    torch.set_num_threads(1)
+    if multiprocessing.parent_process() is not None:  # one of several
+        torch.set_num_threads(1)
     reader = Reader(root)
     with open(path, "r+b") as file:
         for place, start, height, width in zip(*task, strict=True):
@@ -131,10 +133,12 @@ class Decoded:
     def __getstate__(self):
         return self.__dict__ | {"mapped": None}
 
-    def picture(self, start: int, height: int, width: int, reduction: float = 1) -> Tensor:
-        """uint8 (3, height, width), channels last in memory."""
+    def picture(self, start: int, height: int, width: int, box: Box | None, reduction: float = 1) -> Tensor:
+        """The box of a picture, uint8 (3, height, width), channels last in memory; it has been reduced once and for all."""
         if self.mapped is None:
             self.mapped = torch.from_numpy(
                 np.memmap(self.path, mode="c")
             )  # a copy of what is written to, which is nothing
-        return self.mapped[start : start + 3 * height * width].view(height, width, 3).permute(2, 0, 1)
+        left, top, across, down = box or (0, 0, width, height)
+        whole = self.mapped[start : start + 3 * height * width].view(height, width, 3)
+        return whole[top : top + down, left : left + across].permute(2, 0, 1)
