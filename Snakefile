@@ -23,6 +23,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/tabular.smk"
 include: "workflow/rules/sensitivity.smk"
 include: "workflow/rules/images.smk"
+include: "workflow/rules/imagenet.smk"
 include: "workflow/rules/results.smk"
 
 

@@ -9,7 +9,8 @@ from .errors import UserError
 
 # The commands of the workflow, in the order of the data; each is a module of `stages` with the help, the options and `run`.
 STAGES = (
-    "fetch", "prepare", "tune", "train_tabular", "evaluate", "sensitivity", "train_images", "aggregate", "figure", "table", "claims",
+    "fetch", "prepare", "tune", "train_tabular", "evaluate", "sensitivity", "train_images", "train_imagenet",
+    "aggregate", "figure", "table", "claims",
 )  # fmt: skip
 # Commands for people: module below the package.
 COMMANDS = {

@@ -9,13 +9,10 @@ from dataclasses import asdict
 import pytest
 import yaml
 
-from learner_collusion.claims import images, tabular, theory
+from learner_collusion.claims import imagenet, images, tabular, theory
 from learner_collusion.claims.catalogue import CLAIMS, PARTS
 
-JUDGES = {"theory": theory, "tabular": tabular, "images": images}
-
-
-JUDGED = [claim for claim in CLAIMS if claim.statistic is not None]
+JUDGES = {"theory": theory, "tabular": tabular, "images": images, "imagenet": imagenet}
 
 
 def test_no_two_entries_say_the_same():
@@ -45,7 +42,7 @@ def test_every_figure_and_section_with_results_has_an_entry():
 
 def test_thresholds_are_those_that_were_set():
     """The first design's; a change here is a tuned threshold."""
-    limits = {(c.id, c.statistic): (c.above, c.below) for c in CLAIMS if c.part != "theory" and c.statistic}
+    limits = {(c.id, c.statistic): (c.above, c.below) for c in CLAIMS if c.part != "theory"}
     assert limits[("C1a", "ratio")] == (10, None) and limits[("C1b", "ratio_at_most_betas")] == (None, 3)
     assert limits[("C2", "ratio")] == (1, None) and limits[("C4a", "mean_of_data_sets")] == (0.3, 0.7)
     assert limits[("C4b", "difference")] == (0.1, None) and limits[("C8", "peak")] == (None, 1 / 3)
@@ -53,21 +50,21 @@ def test_thresholds_are_those_that_were_set():
     assert c3.options["limits"] == {"facebook": {"above": -0.05, "below": 0.05}}
     (c5a,) = (claim for claim in CLAIMS if claim.id == "C5a")
     assert c5a.options["factor"] == 5 and c5a.above == 0
+    assert limits[("C11", "loss_from_zero_to_one")] == (0, None) and limits[("C11", "signs")] == (0.5, None)
     others = {k: v for k, v in limits.items() if k[0] in ("C5b", "C6", "C7", "C9", "C10", "C12", "C13", "C14", "C18")}
     assert set(others.values()) == {(0, None)}
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: f"{claim.id}-{claim.statistic}")
 def test_an_entry_names_a_statistic_and_an_experiment_that_exist(claim, config):
-    assert (claim.statistic is None) == (claim.part == "imagenet")
-    if claim.statistic is not None:
-        assert JUDGES[claim.part].STATISTICS[claim.statistic].__name__ == claim.statistic
+    assert JUDGES[claim.part].STATISTICS[claim.statistic].__name__ == claim.statistic
     assert (claim.experiment is not None) == (claim.part == "images")
     assert claim.experiment is None or claim.experiment in config["images"]["experiments"]
     assert claim.part != "theory" or claim.below == 1e-9
+    assert claim.options.get("model", "imagenet_resnet18") in config["imagenet"]["models"]
 
 
-@pytest.mark.parametrize("claim", [c for c in JUDGED if c.part != "theory"], ids=lambda c: f"{c.id}-{c.statistic}")
+@pytest.mark.parametrize("claim", [c for c in CLAIMS if c.part != "theory"], ids=lambda c: f"{c.id}-{c.statistic}")
 def test_a_neutral_text_names_nothing_of_the_paper(claim):
     words = r"Figure|Section|Appendix|Facebook|Weather|Abalone|Bioconcentration|CIFAR|SVHN|VGG|CNN|ImageNet|paper"
     assert claim.neutral and not re.search(words, claim.neutral + claim.measures)

@@ -30,7 +30,7 @@ CORE = (
     "gat",
 )
 # The modules that may need the extra `images`; the tabular half works without it.
-IMAGES = ("data.cifar", "data.svhn", "data.imagenet", "models.imagenet", "training.imagenet")
+IMAGES = ("data.cifar", "data.svhn", "data.imagenet", "data.picture_", "models.imagenet", "training.pictures")
 COMMANDS = {"snakemake", "snakemake-executor-plugin-slurm"}  # run, not imported
 
 

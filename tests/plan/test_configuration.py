@@ -89,8 +89,44 @@ def test_presets_use_known_keys(config, preset):
         ),
         ({"images": {"experiments": {"practical": {"models": ["..net"]}}}}, "The model '..net' is unknown"),
         ({"illustration": {"learning_rate": "1e-3"}}, "learning_rate is '1e-3', which YAML reads as text: .* 1.0e-03"),
-        ({"parts": ["theory", "imagenet"]}, "parts.1 is wrong"),
-        ({"imagenet": {}}, "unknown key 'imagenet'"),
+        ({"parts": ["theory", "cifar"]}, "parts.1 is wrong"),
+        ({"imagnet": {}}, "unknown key 'imagnet': did you mean 'imagenet'"),
+        (
+            {"imagenet": {"dataset": "imagewoof"}},
+            "imagenet.dataset names 'imagewoof': choose from imagenet, imagenette",
+        ),
+        ({"imagenet": {"enabled": ["resnet18"]}}, "imagenet.enabled names 'resnet18': choose from imagenet_resnet18"),
+        ({"imagenet": {"betas": [0, 0.5]}}, "imagenet.betas must hold 0 and 1"),
+        ({"imagenet": {"protocol": {"sise": 64}}}, "unknown key 'imagenet.protocol.sise': did you mean 'size'"),
+        ({"imagenet": {"models": {"imagenet_resnet18": {"size": "big"}}}}, "imagenet_resnet18.size is wrong"),
+        ({"imagenet": {"models": {"imagenet_resnet99": {"learners": 3}}}}, "imagenet.models is wrong"),
+        (
+            {"imagenet": {"datasets": {"imagenet": {"file": "a.tar"}}}},
+            "needs one of folder, file and drawn, and has folder and file",
+        ),
+        (
+            {"imagenet": {"hardware": {"gpus_per_job": 3}}},
+            "batch_size of 128, which 3 GPUs and accumulate 1 cannot share evenly",
+        ),
+        (
+            {
+                "images": {
+                    "datasets": {
+                        "imagenette": {
+                            "title": "x",
+                            "source": "digits",
+                            "classes": 2,
+                            "train": 1,
+                            "test": 1,
+                            "content_sha256": None,
+                            "mean": [0, 0, 0],
+                            "std": [1, 1, 1],
+                        }
+                    }
+                }
+            },
+            "'imagenette' under images.datasets and under imagenet.datasets",
+        ),
         ({"images": {"protocols": {"mine": {"base": "adagrad"}}}}, "mine.base names 'adagrad': choose another"),
         ({"images": {"protocols": {"mine": {"width": 1}}}}, "protocols.mine lacks 'optimiser': add it, or name"),
     ],

@@ -99,12 +99,6 @@ def test_what_is_measured_is_said_once_a_claim(parts, tmp_path):
         assert f"\n{heading} is measured\n" in text
 
 
-def test_what_cannot_be_judged_yet_is_listed(parts, tmp_path):
-    claims.combine(parts, tmp_path / "all.md", tmp_path / "all.parquet")
-    missing = (tmp_path / "all.md").read_text().split("Not judged")[1]
-    assert "- **C11** " in missing and "Table 1" in missing and "Figure 6, right" in missing
-
-
 def test_a_study_of_its_own_lacks_no_part_of_the_paper(tabular, tmp_path):
     note = "A study of its own, 'houses', by the paper's protocol."
     claims.write(tabular, "tabular", note, TITLES, tmp_path / "tabular.md", tmp_path / "tabular.parquet")

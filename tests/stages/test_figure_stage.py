@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from made_imagenet import write as write_imagenet
 from made_images import EXPERIMENTS, TITLES, write
 
 from learner_collusion import cli
@@ -17,7 +18,7 @@ from learner_collusion.figures.registry import FIGURES
 from learner_collusion.plan import settings as plan
 from learner_collusion.records import parquet
 from learner_collusion.records.tabular import RECORDS
-from learner_collusion.stages.figure import default_records
+from learner_collusion.stages.figure import Settings, default_records
 
 FILES = (".pdf", ".png", ".csv")
 
@@ -65,11 +66,42 @@ def test_records_are_where_the_workflow_writes_them(folder, random):
         assert all((folder / f"out/{name}{suffix}").stat().st_size for suffix in FILES)
 
 
-def test_default_records():
-    assert default_records("fig1_collusion") is None
-    assert default_records("fig2_diversity") == "results/records/tabular.parquet"
-    assert default_records("fig6_practical") == default_records("fig17_ensemble_loss")
-    assert default_records("fig6_practical") == "results/records/images/practical.parquet"
+def test_default_records(config):
+    def default(name, **changes):
+        return default_records(name, plan.convert(plan.take(config | changes, config, "figure", name), Settings))
+
+    left, right = "results/records/images/practical.parquet", "results/records/imagenet/imagenet_resnet18.parquet"
+    assert default("fig1_collusion") == [] and default("fig2_diversity") == ["results/records/tabular.parquet"]
+    assert default("fig17_ensemble_loss") == [left] and default("fig6_practical") == [left, right]
+    assert (
+        default("fig6_practical", parts=["theory", "images"]) == default("fig6_practical", parts=["theory"]) == [left]
+    )
+    assert default("fig6_practical", parts=["imagenet"]) == [right]
+
+
+def test_figure_6_takes_the_records_of_both_sides(folder, random, config):
+    left, right = write(folder, random), write_imagenet(folder)
+    beside = {"model": "imagenet_resnet18", "dataset": "imagenette", "learners": 2, "betas": [0, 1], "runs": 1}
+    found = settings("fig6_practical", beside=beside | {"evaluate_every": None})
+    (folder / "s.yaml").write_text(yaml.safe_dump(found))
+    arguments = ["figure", "--figure", "fig6_practical", "--settings", "s.yaml", "--output", "f.pdf", "--records"]
+    assert cli.main([*arguments, left, right]) == 0
+    assert {"accuracy", "validation accuracy"} == set(pd.read_csv("f.csv")["quantity"])
+
+
+def test_too_few_records_are_told(folder, random, capsys):
+    beside = {
+        "model": "imagenet_resnet18",
+        "dataset": "imagenette",
+        "learners": 2,
+        "betas": [0, 1],
+        "runs": 1,
+        "evaluate_every": 9,
+    }
+    (folder / "s.yaml").write_text(yaml.safe_dump(settings("fig6_practical", beside=beside)))
+    path = write(folder, random)
+    assert cli.main(["figure", "--figure", "fig6_practical", "--settings", "s.yaml", "--records", path]) == 1
+    assert "reads 2 files of records, and --records names 1" in capsys.readouterr().err
 
 
 def test_from_the_configuration_by_hand(folder, config):
@@ -120,7 +152,11 @@ def test_every_entry_names_a_documented_function():
     for figure in FIGURES.values():
         module, _, function = figure.draw.partition(":")
         drawing = getattr(importlib.import_module(f"learner_collusion.figures.{module}"), function)
-        assert drawing.__doc__ and list(inspect.signature(drawing).parameters) == ["settings", "records", "output"]
+        expected = ["settings", "records", "output", *["beside"] * bool(figure.beside)]
+        found = [
+            p.name for p in inspect.signature(drawing).parameters.values() if p.name in expected or p.default is p.empty
+        ]
+        assert drawing.__doc__ and found == expected
 
 
 def test_the_configuration_gives_the_settings_of_every_figure(config):

@@ -23,6 +23,7 @@ from learner_collusion.models.registry import builder_code
 from learner_collusion.plan import (
     cells,
     configuration,
+    families,
     parts,
     sensitivity,
     settings,
@@ -73,13 +74,19 @@ CONFIG, PAPER = checked(config)
 PARTS = CONFIG["parts"]
 TABULAR = CONFIG["tabular"]
 IMAGES = CONFIG["images"]
+IMAGENET = CONFIG["imagenet"]
 HARDWARE = IMAGES["hardware"]
-# Changes no result beyond rounding: part of the commands and of no settings, so that another machine retrains nothing.
-HARDWARE_FLAGS = (
-    f"--device {HARDWARE['device']} "
-    f"--{'' if HARDWARE['compile'] else 'no-'}compile "
-    f"--checkpoint-minutes {HARDWARE['checkpoint_minutes']}"
-)
+
+
+def hardware_flags(hardware):
+    """What changes no result beyond rounding: part of the commands and of no settings, so that another machine retrains nothing."""
+    return (
+        f"--device {hardware['device']} "
+        f"--{'' if hardware['compile'] else 'no-'}compile "
+        f"--checkpoint-minutes {hardware['checkpoint_minutes']}"
+    )
+
+
 # Taken only where PyTorch trains (stages/tune.py), so in the command of one job and in no settings.
 PUBLISHED = (
     f"--published {shlex.quote(str(ROOT / TABULAR['published']))}"
@@ -88,17 +95,20 @@ PUBLISHED = (
 )
 TABLE_NAMES = {*CONFIG["tables"]}
 
-# What `all` makes: of the images, the experiments that are enabled.
+# What `all` makes: of the images the experiments, of ImageNet the models that are enabled.
 MADE_FIGURES = [
     name
     for name, figure in FIGURES.items()
-    if figure.part in PARTS
-    and (figure.experiment is None or figure.experiment in IMAGES["enabled"])
+    if any(
+        families.makes(CONFIG, *source) for source in families.sources(CONFIG, figure)
+    )
 ]
 MADE_TABLES = [name for name, table in TABLES.items() if table.part in PARTS]
-DATASETS = [name for name in TABULAR["datasets"] if "tabular" in PARTS] + [
+DATASETS = [name for name in TABULAR["datasets"] if "tabular" in PARTS]
+DATASETS += [
     name for name in cells.datasets(CONFIG, IMAGES["enabled"]) if "images" in PARTS
 ]
+DATASETS += [IMAGENET["dataset"]] if "imagenet" in PARTS else []
 
 if not_there := tables.not_there(CONFIG, DATASETS):
     raise WorkflowError(not_there)
@@ -116,7 +126,13 @@ wildcard_constraints:
     table="|".join(TABLES),
     part="|".join(parts.JUDGED),
     variant=r"[a-z][a-z0-9_]*",
-    records="|".join([*parts.RECORDED, *(f"images/{e}" for e in IMAGES["experiments"])]),
+    records="|".join(
+        [
+            *parts.RECORDED,
+            *(f"images/{name}" for name in IMAGES["experiments"]),
+            *(f"imagenet/{name}" for name in IMAGENET["models"]),
+        ]
+    ),
     protocol="|".join(IMAGES["protocols"]),
     model=r"[\w.]+",
     learners=r"\d+",
@@ -163,6 +179,7 @@ def raw_of_prepared(wildcards):
 def prepared(dataset):
     """The prepared file of a data set."""
     kind = "parquet" if dataset in TABLE_NAMES else "npz"
+    kind = "pictures.parquet" if dataset in IMAGENET["datasets"] else kind
     return f"results/datasets/{dataset}.{kind}"
 
 
@@ -196,12 +213,16 @@ def cell_minutes(wildcards, attempt):
     return 60 * (24 if wildcards.protocol != "cnn" else 6) * attempt
 
 
-def cell_code(wildcards):
+def cell_code(stage):
     """The code that trains a cell: the loop, and the model that it names."""
-    try:
-        return code("train_images", *builder_code(wildcards.model))
-    except UserError as error:
-        raise WorkflowError(str(error)) from None
+
+    def found(wildcards):
+        try:
+            return code(stage, *builder_code(wildcards.model))
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+
+    return found
 
 
 def aggregated(wildcards):
@@ -219,11 +240,13 @@ def aggregated(wildcards):
                 variant=sensitivity.variants(CONFIG),
             ),
         ]
+    if family == "imagenet":
+        return cells.imagenet(CONFIG, [experiment] if experiment else [])
     return cells.cells(CONFIG, [experiment] if experiment else IMAGES["enabled"])
 
 
 def family(wildcards):
-    """The family of some records: tabular, images or sensitivity."""
+    """The family of some records, as `plan.parts` names it."""
     return wildcards.records.partition("/")[0]
 
 
@@ -268,9 +291,8 @@ def table_records(wildcards):
 
 def figure_records(wildcards):
     """The records that a figure reads; Figures 1 and 7 to 9 read none."""
-    figure = FIGURES[wildcards.figure]
-    path = parts.records(figure.part, figure.experiment)
-    return [path] if path else []
+    sources = families.sources(CONFIG, FIGURES[wildcards.figure])
+    return [path for path in (parts.records(*source) for source in sources) if path]
 
 
 def figure_code(wildcards):

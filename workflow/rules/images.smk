@@ -24,7 +24,7 @@ rule train_images:
         mem_mb=growing(6000),
         gpu=0 if HARDWARE["device"] == "cpu" else 1,
     params:
-        code=cell_code,
+        code=cell_code("train_images"),
     shell:  # on SIGTERM, which may reach every process of a job, all wait for the one that writes its checkpoint
         f"""
         trap : TERM
@@ -41,7 +41,7 @@ rule train_images:
             --run {{wildcards.run}} \
             --history {{output.history:q}} \
             --threads {{threads}} \
-            {HARDWARE_FLAGS} \
+            {hardware_flags(HARDWARE)} \
             2>&1 | (
             trap "" TERM
             tee {{log:q}}

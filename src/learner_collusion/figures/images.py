@@ -4,7 +4,8 @@ epoch, or share of dropped learners.
 Each figure collects its lines in one tidy frame, with a row per point; the panels and the CSV show its rows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -34,13 +35,22 @@ from .style import (
 )  # fmt: skip
 
 _CELL = [name for name in CELL if name != "run"]
-_COLUMNS = [*_CELL, "quantity", "x", "mean", "two_standard_errors", "runs"]
+COLUMNS = [*_CELL, "quantity", "x", "mean", "two_standard_errors", "runs"]
 _LABELS = {"accuracy": "Test accuracy (%)", "err": "Test loss (ERR)"}
 # What the values of each split are; the training curve is part of the training itself.
 _MEASURED = {
     "train": "Train: running mean in training mode.",
     "test": "Test: evaluation mode.",
 }
+
+
+class Beside(NamedTuple):
+    """What a panel of other records shows beside a figure's own: its rows, as those of the CSV, what its lines are, and the data
+    sets that were not available, each with the reason."""
+
+    rows: pd.DataFrame
+    foot: str
+    missing: dict[str, str]
 
 
 def gap(settings, records, output) -> None:
@@ -61,38 +71,38 @@ def decomposition(settings, records, output) -> None:
     _against_epoch(settings, records, output, labels)
 
 
-def against_beta(settings, records, output) -> None:
+def against_beta(settings, records, output, right: Callable[[Axes], Beside] | None = None) -> None:
     """Figures 6 (left), 13, 14 and 17: a test metric against beta, a column per data set, a row per model.
 
-    Option `metric`: accuracy or err; `learners` adds the accuracy of each learner as a thin line, `imagenet` the right panel
-    of Figure 6.
+    Option `metric`: accuracy or err; `learners` adds the accuracy of each learner as a thin line. `right` draws one more
+    panel, at the end of the first row.
     """
     experiment, metric = settings.experiment, settings.options["metric"]
-    imagenet, each = (settings.options.get(option, False) for option in ("imagenet", "learners"))
+    each = settings.options.get("learners", False)
     table, missing = _read(records, experiment)
     if _nothing(settings, output, missing):
         return
     cells = [_cell(experiment, dataset=d, model=m) for m in experiment["models"] for d in experiment["datasets"]]
     plotted = _join(_best_rows(table, metric, "beta", cell, each) for cell in cells if cell["dataset"] not in missing)
-    figure, axes = panels(len(experiment["datasets"]) + imagenet, len(experiment["models"]), 2.7, 2.1)
+    figure, axes = panels(len(experiment["datasets"]) + (right is not None), len(experiment["models"]), 2.7, 2.1)
     for cell, panel in zip(cells, axes[:, : len(experiment["datasets"])].flat, strict=True):
         set_title(panel, f"{_title(settings, cell['dataset'])}, {model_title(cell['model'])}")
         if cell["dataset"] in missing:
-            _leave_out(settings, panel, cell["dataset"])
+            leave_out(settings, panel, cell["dataset"])
             continue
         _draw(panel, plotted, BLUE, dataset=cell["dataset"], model=cell["model"])
         _beta_axis(panel)
         set_ylabel(panel, _LABELS[metric])
     if each:
         legend(figure, next(panel for panel in axes.flat if panel.lines))
-    if imagenet:
-        set_title(axes[0, -1], f"ImageNet, {model_title('resnet18')}")
-        absent(axes[0, -1], "ImageNet: not run")
-        for panel in axes[1:, -1]:
-            panel.set_axis_off()
     [learners] = experiment["learners"]
     more = f"{learners} learners, {experiment['averaging']} averaging."
-    _save(settings, figure, output, plotted, missing, more)
+    if right is None:
+        _save(settings, figure, output, plotted, missing, more)
+        return
+    for panel in axes[1:, -1]:
+        panel.set_axis_off()
+    _save(settings, figure, output, plotted, missing, more, right(axes[0, -1]))
 
 
 def both_metrics(settings, records, output) -> None:
@@ -157,7 +167,7 @@ def _against_epoch(settings, records, output, labels: dict[tuple[str, str], str]
         set_title(axes[0, column], f"{_title(settings, dataset)}, {model_title(model)}")
         for panel, ((split, metric), label) in zip(axes[:, column], labels.items(), strict=True):
             if dataset in missing:
-                _leave_out(settings, panel, dataset)
+                leave_out(settings, panel, dataset)
                 continue
             mine = plotted[(plotted["dataset"] == dataset) & (plotted["quantity"] == _quantity(split, metric))]
             named = mine.assign(line=mine["beta"].map(lambda beta: rf"$\beta$ = {beta:g}"))
@@ -220,7 +230,7 @@ def _best_rows(table: pd.DataFrame, metric: str, by: str, cell: dict, learners: 
 
 
 def _rows(runs: pd.DataFrame, quantity: str, cell: dict) -> pd.DataFrame:
-    """`runs` has a row per run and a column per x; returns a row per x, with the columns `_COLUMNS`, low, high, `run_<id>`."""
+    """`runs` has a row per run and a column per x; returns a row per x, with the columns `COLUMNS`, low, high, `run_<id>`."""
     if runs.empty:
         named = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in cell.items())
         raise UserError(f"The image records hold no complete run of {named}: run the workflow to the end.")
@@ -238,12 +248,13 @@ def _draw(panel: Axes, plotted: pd.DataFrame, colour: str, **where) -> None:
     """The line of the rows whose columns have these values."""
     mine = select(plotted, **where).assign(line="ensemble")
     lines(panel, mine, "x", "line", [colour])
-    for name in _learner_names(mine):
+    for name in learner_names(mine):
         label = "each learner" if name == "learner_0" else None
         panel.plot(mine["x"], mine[name], color=GREY, linewidth=0.6, linestyle=(0, (4, 2)), label=label)
 
 
-def _learner_names(plotted: pd.DataFrame) -> list[str]:
+def learner_names(plotted: pd.DataFrame) -> list[str]:
+    """The columns `learner_<number>`."""
     return [name for name in plotted.columns if name.startswith("learner_")]
 
 
@@ -259,7 +270,8 @@ def _share_x_labels(column: Iterable[Axes]) -> None:
         panel.tick_params(labelbottom=False)
 
 
-def _leave_out(settings, panel: Axes, dataset: str) -> None:
+def leave_out(settings, panel: Axes, dataset: str) -> None:
+    """Say in place of a panel that its data set is not available."""
     absent(panel, f"{_title(settings, dataset)}: not available, left out")
 
 
@@ -270,15 +282,31 @@ def _nothing(settings, output, missing: dict[str, str]) -> bool:
         return False
     figure, [[panel]] = panels(1, width=4.4, height=0.4)
     absent(panel, f"{', '.join(_title(settings, name) for name in names)}: not available, not drawn", 60)
-    save(settings, figure, output, pd.DataFrame(columns=_COLUMNS), lacks=_reasons(settings, missing))
+    save(settings, figure, output, pd.DataFrame(columns=COLUMNS), lacks=reasons(settings, missing))
     return True
 
 
-def _save(settings, figure, output, plotted: pd.DataFrame, missing: dict[str, str], more: str = "") -> None:
+def _save(
+    settings,
+    figure,
+    output,
+    plotted: pd.DataFrame,
+    missing: dict[str, str],
+    more: str = "",
+    beside: Beside | None = None,
+) -> None:
     foot = f"{spread(plotted['runs'], 'two standard errors')} {more}".strip()
-    columns = [*_COLUMNS, *run_names(plotted), *_learner_names(plotted)]
-    save(settings, figure, output, plotted[columns], foot, _reasons(settings, missing))
+    if beside is not None:
+        plotted = pd.concat([plotted, beside.rows], ignore_index=True) if len(beside.rows) else plotted
+        foot, missing = f"{foot} Right: {beside.foot}" if beside.foot else foot, missing | beside.missing
+    save(settings, figure, output, plotted[columns(plotted)], foot, reasons(settings, missing))
 
 
-def _reasons(settings, missing: dict[str, str]) -> str:
+def columns(plotted: pd.DataFrame) -> list[str]:
+    """The columns of a figure's CSV."""
+    return [*COLUMNS, *run_names(plotted), *learner_names(plotted)]
+
+
+def reasons(settings, missing: dict[str, str]) -> str:
+    """What a figure lacks, and why."""
     return " ".join(f"{_title(settings, dataset)} is left out: {reason}." for dataset, reason in missing.items())

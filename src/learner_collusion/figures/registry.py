@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True)
 class Figure:
     """`draw`: "module:function" below `learner_collusion.figures`, called as `function(settings, records, output)`, see
-    `stages.figure`. `part` of the paper; `experiment`: the image experiment whose records it reads (None: all of the
+    `stages.figure`, with one argument more where the figure has something `beside`. `part` of the paper; `experiment`: the image experiment whose records it reads (None: all of the
     tabular records for the part "tabular", no records for "theory"). `options` are passed on in `settings.options`.
-    `single`: keys of the experiment that must hold exactly one value, as the figure has no axis for a second."""
+    `single`: keys of the experiment that must hold exactly one value, as the figure has no axis for a second. `beside`: another
+    part, and its experiment, whose records stand beside its own where `parts` has that part."""
 
     draw: str
     part: str
@@ -20,6 +21,7 @@ class Figure:
     experiment: str | None = None
     options: dict = field(default_factory=dict)
     single: tuple[str, ...] = ()
+    beside: tuple[str, str] | None = None
 
 
 _RUNS = (
@@ -65,10 +67,11 @@ FIGURES = {
         single=("models", *_SINGLE),
     ),
     "fig6_practical": Figure(
-        "images:against_beta", "images", "test accuracy against beta",
-        "**Practical implications.** Test accuracy against beta. " + _AT_BEST + "Thin dashed lines: each learner's accuracy, "
-        "its mean over the runs; the paper shows learners in its right panel, ImageNet, which is not run here.", "practical",
-        options={"metric": "accuracy", "imagenet": True, "learners": True}, single=_SINGLE,
+        "imagenet:practical", "images", "test accuracy against beta, and ImageNet throughout training",
+        "**Practical implications.** Left: test accuracy against beta. " + _AT_BEST + "Thin dashed lines: each learner's accuracy, "
+        "its mean over the runs. Right: validation accuracy on ImageNet throughout training, of the ensemble (thick) and of each "
+        "learner (thin), beta 0 and 1. A side that is not part of the results is named.", "practical",
+        options={"metric": "accuracy", "learners": True}, single=_SINGLE, beside=("imagenet", "imagenet_resnet18"),
     ),
     "fig7_summary": Figure(
         "summary:diagram", "theory", "the argument of the paper",

@@ -19,13 +19,14 @@ class Ensemble(nn.Module):
     """Learners that see the same inputs. They run one after the other, or side by side where they are of one architecture
     whose layers are declared (see `side_by_side`). `classes`: how many outputs each learner must give; None for any.
 
-    `pooled`: whether the native convolution may serve the first layers of all learners.
+    `pooled`: whether the native convolution may serve the first layers of all learners. `streams`: whether on a GPU each
+    learner runs on a stream of its own.
     """
 
-    def __init__(self, learners: Iterable[nn.Module], classes: int | None = None):
+    def __init__(self, learners: Iterable[nn.Module], classes: int | None = None, streams: bool = True):
         super().__init__()
         self.learners = nn.ModuleList(learners)
-        self.classes = classes
+        self.classes, self.streams = classes, streams
         self._layers = side_by_side.layers_of(self.learners)
         self._joint = 0 if self._layers is None else side_by_side.count_joint(self._layers[0])
         self._few = self._joint > 0 and side_by_side.has_few_channels(self._layers[0])
@@ -36,7 +37,8 @@ class Ensemble(nn.Module):
         if self._joint and (self._few or not x.is_cuda):  # a GPU likes neighbours of other learners no better
             outputs = side_by_side.run(self._layers, self._joint, x)
         else:
-            outputs = at_once([partial(learner, x) for learner in self.learners], x.device)
+            calls = [partial(learner, x) for learner in self.learners]
+            outputs = at_once(calls, x.device) if self.streams else [call() for call in calls]
         self._check(outputs, len(x))
         return torch.stack(outputs, 1)
 

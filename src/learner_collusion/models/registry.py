@@ -28,6 +28,15 @@ MODELS = {
     "resnet34": Model("cifar:resnet34", "ResNet-34"),
     "cnn": Model("cifar:cnn", "CNN", ("variant", "dropout")),
     "vgg": Model("cifar:vgg", "VGG"),
+    # Table 1; another network than the one of its name for 32 x 32 pixels above
+    "imagenet_resnet18": Model("imagenet:resnet18", "ResNet-18"),
+    "imagenet_resnet34": Model("imagenet:resnet34", "ResNet-34"),
+    "imagenet_densenet121": Model("imagenet:densenet121", "DenseNet-121"),
+    "imagenet_shufflenet_x0_5": Model("imagenet:shufflenet_x0_5", "ShuffleNet V2 0.5x"),
+    "imagenet_shufflenet_x1_0": Model("imagenet:shufflenet_x1_0", "ShuffleNet V2 1x"),
+    "imagenet_squeezenet1_1": Model("imagenet:squeezenet1_1", "SqueezeNet 1.1"),
+    "imagenet_mobilenet_v3_small": Model("imagenet:mobilenet_v3_small", "MobileNet V3-small"),
+    "imagenet_mobilevit_xs": Model("mobilevit:mobilevit_xs", "MobileViT-XS"),
 }
 
 

@@ -1,8 +1,11 @@
-"""The cells of the image experiments: one training each, and the path of its history."""
+"""The cells of the image experiments and of ImageNet: one training each, and the path of its history."""
 
 import itertools
 
+from .families import imagenet as of_imagenet
+
 _PATH = "results/images/{protocol}/{dataset}/{model}/m{learners}-{averaging}/drop{drop_rate}/beta{beta}/run{run}/history.parquet"
+_IMAGENET = "results/imagenet/{dataset}/{model}/m{learners}/beta{beta}/run{run}/history.parquet"
 
 
 def history_path(**cell) -> str:
@@ -34,3 +37,13 @@ def cells(config: dict, experiments: list[str]) -> list[str]:
 def datasets(config: dict, experiments: list[str]) -> list[str]:
     """The image data sets that some experiments use, each once."""
     return list(dict.fromkeys(d for name in experiments for d in config["images"]["experiments"][name]["datasets"]))
+
+
+def imagenet_path(**cell) -> str:
+    """The history of an ImageNet cell, named by dataset, model, learners, beta and run."""
+    return _IMAGENET.format(**cell | {"beta": number(cell["beta"])})
+
+
+def imagenet(config: dict, models: list[str]) -> list[str]:
+    """The histories of all ImageNet cells of some models; of those that are enabled where none is named."""
+    return [imagenet_path(**cell) for cell in of_imagenet.cells(config, models)]

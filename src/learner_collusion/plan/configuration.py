@@ -14,9 +14,10 @@ import yaml
 from ..claims.catalogue import OWN_STUDY
 from ..data.registry import IMAGE_SOURCES, MIRROR_VARIABLE
 from ..errors import UserError
-from ..figures.registry import FIGURES
 from ..models.registry import DOTTED_PATH, MODELS, unknown
-from . import sensitivity, tables
+from . import families, sensitivity, tables
+from .compare import compare, marked
+from .families import FAMILIES
 from .parts import PARTS
 
 _HERE = Path(__file__).parent
@@ -32,6 +33,8 @@ def _shipped(path: str) -> Path:
 # setup.py puts copies of these two into the package that it builds.
 SCHEMA = _shipped("workflow/schemas/config.schema.yaml")
 PAPER = _shipped("config.yaml")
+
+protocol = FAMILIES["images"].protocol  # how the image cells of a protocol are trained
 
 # What else is compared with the paper's: not a part, but what some figures and claims depend on.
 _OTHERS = {"claims": ("claims.confidence",), "illustration": ("illustration",)}
@@ -101,30 +104,9 @@ def check(config: dict) -> None:
     errors = sorted(validator.iter_errors(config), key=lambda e: [str(p) for p in e.absolute_path])
     if errors:
         raise UserError(_sentence(errors[0]))
-    unknown = [name for name in config["tabular"]["datasets"] if name not in config["tables"]]
-    if unknown:
-        raise UserError(
-            f"The configuration's tabular.datasets names {unknown[0]!r}, which is not declared: declare it under "
-            f"tables, or choose from {', '.join(config['tables'])}."
-        )
-    both = sorted(set(config["tables"]) & set(config["images"]["datasets"]))
-    if both:
-        raise UserError(
-            f"The configuration has {both[0]!r} under tables and under images.datasets: rename one of them."
-        )
-    if 0 not in config["tabular"]["betas"] or 1 not in config["tabular"]["betas"]:
-        raise UserError("The configuration's tabular.betas must hold 0 and 1, which the claims compare: add them.")
-    _check_distinct(config["tabular"], "tabular")
-    _check_distinct(config["tabular"]["codependence"], "tabular.codependence")
-    _check_experiments(config["images"])
+    families.check(config)
     if "sensitivity" in config["parts"]:
         _check_variants(config)
-    tuning = config["tabular"]["tuning"]
-    if tuning["initial_points"] > tuning["trials"]:
-        raise UserError(
-            f"The configuration's tabular.tuning.initial_points is {tuning['initial_points']}, more than its "
-            f"{tuning['trials']} trials: lower it."
-        )
 
 
 def _check_finite(value, where: str = "") -> None:
@@ -136,18 +118,6 @@ def _check_finite(value, where: str = "") -> None:
         _check_finite(inside, f"{where}.{key}" if where else str(key))
 
 
-def _check_distinct(settings: dict, where: str) -> None:
-    """Betas and drop rates are named by six digits, in records and in rows of the claims: those that share them would be mixed up."""
-    for key in ("betas", "drop_rates"):
-        named: dict[str, float] = {}
-        for value in settings.get(key, []):
-            other = named.setdefault(f"{value:g}", value)
-            if other != value:
-                raise UserError(
-                    f"The configuration's {where}.{key} holds {other} and {value}, which are the same to six digits: leave one out."
-                )
-
-
 def _check_variants(config: dict) -> None:
     """The configuration that each variant of the sensitivity analysis makes."""
     alone = {**config, "parts": ["tabular"]}
@@ -157,55 +127,6 @@ def _check_variants(config: dict) -> None:
                 check(overlay(alone, variant.change))
             except UserError as error:
                 raise UserError(f"In the variant {variant.name!r} of sensitivity.variants: {error}") from None
-
-
-def _check_experiments(images: dict) -> None:
-    """Names that must be declared, and keys for which a figure has no axis: the schema cannot express these."""
-    for name in images["enabled"]:
-        if name not in images["experiments"]:
-            raise UserError(
-                f"The configuration's images.enabled names {name!r}: choose from {', '.join(images['experiments'])}."
-            )
-    for name in images["protocols"]:
-        protocol({"images": images}, name)
-    for name, experiment in images["experiments"].items():
-        where = f"The configuration's images.experiments.{name}"
-        _check_distinct(experiment, f"images.experiments.{name}")
-        for key, choices in (("protocol", images["protocols"]), ("datasets", images["datasets"])):
-            named = [experiment[key]] if key == "protocol" else experiment[key]
-            for wrong in sorted(set(named) - set(choices)):
-                raise UserError(f"{where}.{key} names {wrong!r}: choose from {', '.join(choices)}.")
-        shown = [figure for figure in FIGURES.values() if figure.experiment == name]
-        single = {key for figure in shown for key in figure.single}
-        for key, needed in (("betas", [1] if "betas" in single else [0, 1]), ("drop_rates", [0])):
-            for number in needed:
-                if number not in experiment[key]:
-                    raise UserError(f"{where}.{key} lacks {number}, which the claims compare with: add it.")
-        for key in sorted(single):
-            if len(experiment[key]) != 1:
-                raise UserError(
-                    f"{where}.{key} must hold one value, as its figure has no axis for a second: choose one."
-                )
-
-
-def protocol(config: dict, name: str) -> dict:
-    """How the cells of a protocol are trained: its keys over those of its `base`, with the `subset` of the images that it
-    takes (that of all protocols unless it has one). UserError for a missing key."""
-    protocols = config["images"]["protocols"]
-    keys, seen = dict(protocols[name]), [name]
-    while base := keys.pop("base", None):
-        if base not in protocols or base in seen:
-            raise UserError(
-                f"The configuration's images.protocols.{name}.base names {base!r}: choose another of {', '.join(protocols)}."
-            )
-        seen.append(base)
-        keys = protocols[base] | keys
-    for key in protocols["sgd"]:
-        if key not in keys:
-            raise UserError(
-                f"The configuration's images.protocols.{name} lacks {key!r}: add it, or name a protocol that has it as `base`."
-            )
-    return {"subset": config["images"]["subset"]} | keys
 
 
 def _sentence(error) -> str:
@@ -249,52 +170,32 @@ def _is_number(text: str) -> bool:
 def differences(config: dict, paper: dict, *parts: str) -> list[str]:
     """What `config` changes of the paper's settings in some parts of the paper, such as "runs 2 instead of 10".
 
-    A part is "tabular", "theory", "claims", "illustration", or "images.<experiment>" with its protocol.
+    A part is "tabular", "theory", "claims", "illustration", or "<family>.<experiment>", such as "images.cnn" with its protocol.
     """
-    experiments = sum(part.startswith("images.") for part in parts)
-    several = experiments > 1
-    precision, papers = (_at(one, "images.hardware.precision") for one in (config, paper))
-    found = compare("precision", precision, papers) if experiments else []
+    within: dict[str, list[str]] = {}
     for part in parts:
-        for (name, ours), (_, theirs) in zip(_settings(config, part), _settings(paper, part), strict=True):
-            mine = compare(name, ours, theirs)
-            found += [f"{name}: {', '.join(mine)}"] if several and mine and part.startswith("images.") else mine
+        name, _, experiment = part.partition(".")
+        within.setdefault(name, []).extend([experiment] if experiment else [])
+    found = []
+    for part, experiments in within.items():
+        for label, name, ours, papers in _compared(config, paper, part, experiments):
+            lines = compare(name, ours, papers)
+            found += [f"{label}: {', '.join(lines)}"] if label and lines else lines
     return list(dict.fromkeys(found))
 
 
-def _settings(config: dict, part: str) -> list[tuple[str, object]]:
-    if not part.startswith("images."):
-        paths = PARTS[part].settings if part in PARTS else _OTHERS[part]
-        return [(path.split(".")[-1], _at(config, path)) for path in paths]
-    name = part.removeprefix("images.")
-    # an experiment that a preset adds has no counterpart in the paper
-    experiment = config["images"]["experiments"].get(name)
-    if experiment is None:
-        return [(name, {}), (name, {})]
-    return [(experiment["protocol"], protocol(config, experiment["protocol"])), (name, experiment)]
+def _compared(config: dict, paper: dict, part: str, experiments: list[str]) -> list[tuple]:
+    """(label, name, our value, the paper's) of all that is compared of a part."""
+    paths = PARTS[part].settings if part in PARTS else _OTHERS[part]
+    if not paths and part in FAMILIES:
+        return FAMILIES[part].compared(config, paper, experiments)
+    return [("", path.split(".")[-1], _at(config, path), _at(paper, path)) for path in paths]
 
 
 def _at(config: dict, path: str):
     for key in path.split("."):
         config = config[key]
     return config
-
-
-def compare(name: str, ours, theirs) -> list[str]:
-    """What differs between two values of a setting, or between the keys of two mappings: "runs 2 instead of 10"."""
-    if ours == theirs:
-        return []
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        return [line for key in ours for line in compare(key, ours[key], theirs.get(key))]
-
-    def show(value) -> str:
-        if value is None:
-            return "all" if name in ("train", "test") else "none"
-        if isinstance(value, bool):
-            return "on" if value else "off"
-        return " ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-    return [f"{name.replace('_', ' ')} {show(ours)} instead of {show(theirs)}"]
 
 
 def note(config: dict, paper: dict, *parts: str) -> str:
@@ -313,8 +214,3 @@ def note(config: dict, paper: dict, *parts: str) -> str:
 def own_study(config: dict, paper: dict, *parts: str) -> bool:
     """Whether parts of the paper are made of tables that it does not have."""
     return bool({"tabular", "sensitivity"} & set(parts) and tables.own_names(config, paper))
-
-
-def marked(config: dict, found: list[str]) -> str:
-    """The line that says what differs from the paper's settings; empty where nothing does."""
-    return f"Fidelity {config['fidelity']!r}, not the paper's: {'; '.join(found)}." if found else ""

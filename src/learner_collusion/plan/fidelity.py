@@ -6,7 +6,7 @@ The workflow makes stale records anew, so there they agree. By hand, any configu
 import dataclasses
 from typing import TypeVar
 
-from . import configuration
+from .compare import compare
 
 T = TypeVar("T")
 # They change no number beyond rounding.
@@ -42,7 +42,7 @@ def _differences(made: dict, metadata: dict) -> list[str]:
             found.append("they do not say what they were made with")
         else:
             common = {key: ours.get(key) for key in theirs}
-            found += configuration.compare("", common, theirs)
+            found += compare("", common, theirs)
     return list(dict.fromkeys(found))
 
 

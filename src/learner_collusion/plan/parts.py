@@ -24,6 +24,7 @@ PARTS = {
     "theory": Part(None, ("theory.cases",)),
     "tabular": Part("tabular:RECORDS", _TABULAR),
     "images": Part("images:IMAGES"),  # by experiment, with its protocol
+    "imagenet": Part("imagenet:IMAGENET"),  # by model
     "sensitivity": Part("sensitivity:SENSITIVITY", _TABULAR, judged=False),  # of the tabular claims to the open choices
 }
 JUDGED = tuple(name for name, part in PARTS.items() if part.judged)

@@ -6,16 +6,19 @@ changes the files of the stages that it concerns, and only those run again.
 
 import argparse
 import dataclasses
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
 from ..claims.catalogue import CLAIMS, PARTS
 from ..errors import UserError
 from ..figures.registry import FIGURES
-from ..models.registry import MODELS, title
+from ..models.registry import MODELS
 from ..publishing.registry import TABLES
-from . import configuration, fidelity, sensitivity, tables
+from . import configuration, families, sensitivity
+from .compare import compare, marked
+from .families import FAMILIES, imagenet, images
 from .parts import RECORDED
 
 T = TypeVar("T")
@@ -23,68 +26,30 @@ VARIED = ("prepare", "tune", "train_tabular", "evaluate")  # by `sensitivity`, i
 
 
 def take(config: dict, paper: dict, stage: str, part: str = "") -> dict:
-    """The settings of a stage; `part` names the data set, figure, table, part of the paper, or `<protocol>-<dataset>`."""
+    """The settings of a stage; `part` names the data set, figure, table, part of the paper, or what is trained: `<protocol>-<dataset>`,
+    `<dataset>-<model>`."""
+    for family in FAMILIES.values():
+        if stage in family.STAGES:
+            return family.STAGES[stage](config, part)
     return _TAKE[stage](config, paper, part)
 
 
-def _fetch(config: dict, paper: dict, part: str) -> dict:
-    network = {key: config["datasets"][key] for key in ("retries", "timeout")}
-    if part in config["tables"]:
-        table = config["tables"][part]
-        found = {k: table[k] for k in ("source", "url", "file", "sha256") if k in table}
-        if tables.is_own(table):
-            found |= {"path": table["file"], "file": tables.file_name(table)}
-        elif not (table["sha256"] or table["content_sha256"]):
-            found["mirror"] = False  # nothing would tell another file of that name
-        return {"kind": "table", **found, **network}
-    source = _image_set(config, part)
-    missing = config["images"]["missing"]
-    return {"kind": "images", "source": source["source"], "md5": source.get("md5", {}), "missing": missing, **network}
+def _of_dataset(what: str):
+    """The settings of a stage that makes a data set, as its family has them."""
 
-
-def _prepare(config: dict, paper: dict, part: str) -> dict:
-    if part in config["tables"]:
-        table = config["tables"][part]
-        own = {k: v for k, v in table.items() if k not in ("title", "source", "url", "sha256")}
-        return {"kind": "table", **own, "file": tables.file_name(table)}
-    images = _image_set(config, part)
-    return {"kind": "images", **{k: images[k] for k in ("source", "classes", "train", "test", "content_sha256")}}
-
-
-def _image_set(config: dict, name: str) -> dict:
-    if name not in config["images"]["datasets"]:
-        known = [*config["tables"], *config["images"]["datasets"]]
-        raise UserError(f"The data set {name!r} is not declared in the configuration: choose from {', '.join(known)}.")
-    return config["images"]["datasets"][name]
-
-
-def _tabular(*keys: str):
     def found(config: dict, paper: dict, part: str) -> dict:
-        return {"seed": config["seed"], **{key: config["tabular"][key] for key in keys}}
+        return getattr(families.of_dataset(config, part), what)(config, part)
 
     return found
 
 
-def _train_images(config: dict, paper: dict, part: str) -> dict:
-    protocol, _, dataset = part.partition("-")
-    if protocol not in config["images"]["protocols"]:
-        choices = ", ".join(config["images"]["protocols"])
-        raise UserError(f"The protocol {protocol!r} is not declared in the configuration: choose from {choices}.")
-    images = _image_set(config, dataset)
-    return {
-        "seed": config["seed"],
-        "protocol": configuration.protocol(config, protocol),
-        "precision": config["images"]["hardware"]["precision"],
-        "dataset": {key: images[key] for key in ("classes", "mean", "std")},
-    }
-
-
 def _figure(config: dict, paper: dict, part: str) -> dict:
     figure = FIGURES[part]
-    experiments = [figure.experiment] if figure.experiment else []
-    experiment = config["images"]["experiments"][figure.experiment] if figure.experiment else None
+    read = [source for source in families.sources(config, figure) if source[0] in RECORDED]
+    own = (figure.part, figure.experiment) in read
+    experiment = config["images"]["experiments"][figure.experiment] if figure.experiment and own else None
     draws = figure.draw.startswith("collusion:")
-    concerns = ["illustration"] if draws else _concerns(figure.part, experiments)
+    concerns = ["illustration"] if draws else [".".join(filter(None, source)) for source in read]
     note = configuration.note(config, paper, *concerns)
     mark = f"Fidelity {config['fidelity']!r}, not the paper's: see this file's metadata."
     study = {}
@@ -95,49 +60,40 @@ def _figure(config: dict, paper: dict, part: str) -> dict:
         "note": note,
         "mark": mark if note else "",  # what the figure itself says of it
         **study,
-        "titles": _titles(config, figure.part) | _model_titles(config, experiments),
+        "titles": {k: v for source in read for k, v in _titles(config, source[0], [source[1]]).items()},
         "experiment": experiment,
-        "evaluate_every": configuration.protocol(config, experiment["protocol"])["evaluate_every"]
-        if experiment
-        else None,
+        "evaluate_every": images.protocol(config, experiment["protocol"])["evaluate_every"] if experiment else None,
         "options": figure.options,
         "seed": config["seed"],
         "illustration": config["illustration"] if draws else None,
-        "made": _made(config, paper, figure.part, experiments),
-    }
+        "made": merged(_made(config, part, [name] if name else []) for part, name in read),
+    } | ({"beside": _beside(config, figure)} if figure.beside in read else {})
 
 
-def _concerns(part: str, experiments: list[str]) -> list[str]:
-    """What the note of a figure, or of claims, compares with the paper's settings."""
-    if part in RECORDED:
-        return [f"{part}.{name}" for name in experiments] if experiments else [part]
-    return []
+def _beside(config: dict, figure) -> dict:
+    """The cells that stand beside a figure's own, and how often they are evaluated."""
+    model = figure.beside[1]
+    every = imagenet.protocol(config, model)["evaluate_every"]
+    return {"model": model, "evaluate_every": every, **imagenet.experiments(config, [model])[model]}
 
 
-def _made(config: dict, paper: dict, part: str, experiments: list[str]) -> dict:
+def _made(config: dict, part: str, within: list[str]) -> dict:
     """What the records of a part must have been made with; see `fidelity`."""
-    if part not in ("tabular", "images"):
-        return {}
-    if not experiments:
-        stages = ("tune", "train_tabular", "evaluate")
-        made = {stage: fidelity.recorded(take(config, paper, stage)) for stage in stages}
-        return {"datasets": config["tabular"]["datasets"], **made}
-    used = [config["images"]["experiments"][name] for name in experiments]
-    names = dict.fromkeys(f"{e['protocol']}-{dataset}" for e in used for dataset in e["datasets"])
-    return {"cells": {name: take(config, paper, "train_images", name) for name in names}}
+    return FAMILIES[part].made(config, within) if part in FAMILIES else {}
 
 
-def _titles(config: dict, part: str) -> dict:
-    if part in ("tabular", "sensitivity"):
-        return {name: config["tables"][name]["title"] for name in config["tabular"]["datasets"]}
-    if part == "images":
-        return {name: known["title"] for name, known in config["images"]["datasets"].items()}
-    return {}
+def merged(found: Iterable[dict]) -> dict:
+    """Several mappings as one, level by level; of equal keys the last one counts."""
+    merged: dict = {}
+    for one in found:
+        merged = configuration.overlay(merged, one)
+    return merged
 
 
-def _model_titles(config: dict, experiments: list[str]) -> dict:
-    models = {model for name in experiments for model in config["images"]["experiments"][name]["models"]}
-    return {model: title(model) for model in sorted(models)}
+def _titles(config: dict, part: str, within: Iterable[str | None] = ()) -> dict:
+    """Of data sets and models; variants of the tabular half are about its data sets."""
+    family = FAMILIES.get({"sensitivity": "tabular"}.get(part, part))
+    return family.titles(config, [name for name in within if name]) if family else {}
 
 
 def _table(config: dict, paper: dict, part: str) -> dict:
@@ -146,35 +102,38 @@ def _table(config: dict, paper: dict, part: str) -> dict:
         note, options = configuration.note(config, paper, table.part), {}
     else:
         options, papers = (_model_options(one, table.model) for one in (config, paper))
-        note = configuration.marked(config, configuration.compare("", options, papers))
+        note = marked(config, compare("", options, papers))
+    if table.part == "imagenet":
+        options = imagenet.table(config, paper)
     printed = {"title": table.title, "remark": table.remark}  # read from the registry; here so that a change redraws it
     own = {"seed": config["seed"], "cases": config["theory"]["cases"], "model": table.model, "options": options}
-    return {"note": note, **own, **printed, "titles": _titles(config, table.part)}
+    made = _made(config, table.part, []) if table.reads else {}
+    return {"note": note, **own, **printed, "titles": _titles(config, table.part)} | ({"made": made} if made else {})
 
 
 def _model_options(config: dict, model: str) -> dict:
     """What a model of Tables 3 and 4 is built with: the paper trains it by the protocol of the same name."""
-    protocol = configuration.protocol(config, model)
+    protocol = images.protocol(config, model)
     return {key: protocol[key] for key in ("width", *MODELS[model].options) if key in protocol}
 
 
 def _claims(config: dict, paper: dict, part: str) -> dict:
-    enabled = config["images"]["enabled"]
-    experiments = {name: config["images"]["experiments"][name] for name in enabled} if part == "images" else {}
-    concerns = [*_concerns(part, list(experiments)), "claims"] if part in RECORDED else [part]
+    family = FAMILIES.get(part)
+    own = {"runs": None, "experiments": {}} | (family.claims(config) if family else {})
+    within = list(own["experiments"])
+    concerns = [*([f"{part}.{name}" for name in within] or [part]), "claims"] if part in RECORDED else [part]
     return {
         "part": part,
         "note": configuration.note(config, paper, *concerns),
         "heading": PARTS[part],
-        "titles": _titles(config, part) | _model_titles(config, list(experiments)),
+        "titles": _titles(config, part, within),
         "seed": config["seed"],
         **config["claims"],
         "claims": [_entry(claim) for claim in CLAIMS if claim.part == part],
-        "paper": _of_the_paper(config, paper, part),
-        "runs": config["tabular"]["runs"] if part == "tabular" else None,
-        "experiments": experiments,
+        "paper": family.of_the_paper(config, paper) if family else {},
+        **own,
         "cases": config["theory"]["cases"] if part == "theory" else None,
-        "made": _made(config, paper, part, list(experiments)),
+        "made": _made(config, part, within),
     }
 
 
@@ -216,39 +175,13 @@ def _of_variant(config: dict, paper: dict, stage: str, dataset: str) -> dict:
     return found
 
 
-def _of_the_paper(config: dict, paper: dict, part: str) -> dict[str, list[str]]:
-    """Which data sets the paper's words are about: those that it has, declared as there, wherever the file lies."""
-
-    def declared_alike(kind: list[str], name: str) -> bool:
-        ours, theirs = config, paper
-        for key in (*kind, name):
-            ours, theirs = ours[key], theirs.get(key, {})
-        place = ("title", "url", "file", "sha256")
-        return {k: v for k, v in ours.items() if k not in place} == {k: v for k, v in theirs.items() if k not in place}
-
-    if part == "tabular":
-        names = set(config["tabular"]["datasets"]) & set(paper["tabular"]["datasets"])
-        return {part: sorted(name for name in names if declared_alike(["tables"], name))}
-    found = {}
-    for name in config["images"]["enabled"] if part == "images" else ():
-        ours, theirs = (known["images"]["experiments"].get(name, {}) for known in (config, paper))
-        datasets, models = (sorted(set(ours[key]) & set(theirs.get(key, []))) for key in ("datasets", "models"))
-        datasets = [dataset for dataset in datasets if declared_alike(["images", "datasets"], dataset)]
-        found[name] = [f"{dataset}/{model}" for dataset in datasets for model in models]
-    return found
-
-
 def _entry(claim) -> dict:
     return {name: dict(v) if isinstance(v, dict) else v for name, v in vars(claim).items()}
 
 
 _TAKE = {
-    "fetch": _fetch,
-    "prepare": _prepare,
-    "tune": _tabular("runs", "split", "preprocessing", "training", "tuning", "engine", "device"),
-    "train_tabular": _tabular("runs", "split", "preprocessing", "training", "betas", "engine", "device"),
-    "evaluate": _tabular("codependence"),
-    "train_images": _train_images,
+    "fetch": _of_dataset("fetch"),
+    "prepare": _of_dataset("prepare"),
     "figure": _figure,
     "table": _table,
     "claims": _claims,
@@ -342,13 +275,20 @@ def _unknown(mapping, found) -> str | None:
 
 
 def of_kind(settings: dict, **families: Callable) -> tuple[Callable, dict]:
-    """The function of the kind of data set (table or images) that the settings name, and the rest of them."""
+    """The function of the kind of data set that the settings name, and the rest of them.
+
+    Another family's function is found by its name, such as `prepare_pictures` beside `prepare_table`: named by the caller, it
+    would make the results of the others stale (`provenance`).
+    """
     kind = settings.get("kind")
-    if kind not in families:
+    first = next(iter(families.values()))
+    name = f"{first.__name__.partition('_')[0]}_{kind}"
+    found = families.get(kind) or getattr(sys.modules[first.__module__], name, None)
+    if found is None:
         raise UserError(
             f"The settings name no kind of data set ({' or '.join(families)}): correct them in the configuration."
         )
-    return families[kind], {key: value for key, value in settings.items() if key != "kind"}
+    return found, {key: value for key, value in settings.items() if key != "kind"}
 
 
 def parquet_beside(markdown: str, given: str | None) -> str:

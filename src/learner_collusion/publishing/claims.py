@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..claims.catalogue import CLAIMS as CATALOGUE
 from ..claims.catalogue import OWN_STUDY, PARTS
 from ..claims.verdict import FAILS, HOLDS, NO_VERDICT, UNDECIDED
 from ..errors import UserError
@@ -102,13 +101,10 @@ def counts(rows: pd.DataFrame) -> dict[str, int]:
 
 
 def _not_judged(parts: list[str]) -> str:
-    """The parts without results; of those that no judge can judge yet, the claims themselves."""
-    text = f"Not judged, as their experiments have not run: {'; '.join(PARTS[part] for part in parts)}.\n\n" * bool(
-        parts
-    )
-    for claim in (claim for claim in CATALOGUE if claim.part in parts and claim.statistic is None):
-        text += f"- **{claim.id}** {claim.text} ({claim.section}). {claim.measures}\n"
-    return text
+    """The parts without results."""
+    if not parts:
+        return ""
+    return f"Not judged, as their experiments have not run: {'; '.join(PARTS[part] for part in parts)}.\n"
 
 
 def _overview(rows: pd.DataFrame, metadata: dict) -> Overview:
@@ -126,15 +122,7 @@ def _intervals(rows: pd.DataFrame, part: str, confidence: float) -> str:
     judged = int(np.isfinite(rows["p"]).sum())
     if not np.isfinite(rows["low"]).any():
         return ""
-    text = (
-        f"Intervals are {100 * confidence:g} % Student t intervals over paired runs. They cover what changes from run to run "
-        f"({_VARIES.get(part, 'seeds')}), not the choice of data set"
-    )
-    if part == "images":
-        text += (
-            " or of test images, which all runs share: of n of them the standard error of an accuracy a is "
-            "sqrt(a (1 - a) / n), at most 1.6 points of 1,000 and 0.5 of 10,000"
-        )
+    text = (_over_architectures if part == "imagenet" else _over_runs)(part, f"{100 * confidence:g} %")
     if judged:
         rate = 1 - confidence
         text += (
@@ -142,6 +130,28 @@ def _intervals(rows: pd.DataFrame, part: str, confidence: float) -> str:
             f"expected; the {int(rows['survives'].sum())} marked {SURVIVES} survive Holm's correction for all of them"
         )
     return f"{text}."
+
+
+def _over_runs(part: str, confidence: str) -> str:
+    text = (
+        f"Intervals are {confidence} Student t intervals over paired runs. They cover what changes from run to run "
+        f"({_VARIES.get(part, 'seeds')}), not the choice of data set"
+    )
+    if part == "images":
+        text += (
+            " or of test images, which all runs share: of n of them the standard error of an accuracy a is "
+            "sqrt(a (1 - a) / n), at most 1.6 points of 1,000 and 0.5 of 10,000"
+        )
+    return text
+
+
+def _over_architectures(part: str, confidence: str) -> str:
+    return (
+        f"Intervals of sign tests are {confidence} intervals of Clopper and Pearson, with architectures in place of runs: they say how "
+        "often one way of training wins among such architectures on this data set. All share their pictures, so the two tests, and "
+        "the votes within one, are not independent of the choice of pictures; and one run says nothing of what other seeds would "
+        "give. Where there are three runs or more, the intervals of single architectures are Student's over the runs"
+    )
 
 
 def _pairs(rows: pd.DataFrame) -> str:

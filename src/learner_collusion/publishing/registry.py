@@ -25,6 +25,12 @@ class Table:
 _LAYERS = "The layers of the base learner, read from the module that is trained."
 
 TABLES = {
+    "table1_imagenet": Table(
+        "table1:accuracies", "imagenet", "Table 1: independent and joint training on ImageNet",
+        "top-1 and top-5 accuracy of eight ensembles, independent and joint",
+        "**Table 1.** Top-1 and top-5 accuracy of the ensembles, trained independently and jointly, with the paper's numbers beside them.",
+        reads=True,
+    ),
     "table2_losses": Table(
         "tables:losses", "theory", "Table 2: ensemble loss functions", "loss functions and their gradients",
         "**Table 2.** The loss functions and their gradients, each verified numerically.",

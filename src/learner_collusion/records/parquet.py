@@ -40,6 +40,11 @@ def read(path: str | Path, schema: pa.Schema | None = None) -> pd.DataFrame:
     return _read(path, schema).to_pandas(ignore_metadata=True)
 
 
+def read_arrow(path: str | Path, schema: pa.Schema | None = None) -> pa.Table:
+    """The table as Arrow has it, for millions of rows. Errors: as `read`."""
+    return _read(path, schema)
+
+
 def read_metadata(path: str | Path) -> dict:
     """What `write` was given as metadata. Errors: as `read`."""
     return _metadata(_open(path, pq.read_schema))

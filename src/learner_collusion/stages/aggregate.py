@@ -77,10 +77,20 @@ def sensitivity(records: list[str], output: str, settings: Variants) -> None:
 
 
 def images(histories: list[str], output: str) -> None:
+    """The histories of image cells, each row with its cell; the settings under "<protocol>-<data set>"."""
+    _cells(histories, output, "{protocol}-{dataset}")
+
+
+def imagenet(histories: list[str], output: str) -> None:
+    """The histories of ImageNet cells, each row with its cell; the settings under "<data set>-<model>"."""
+    _cells(histories, output, "{dataset}-{model}")
+
+
+def _cells(histories: list[str], output: str, group: str) -> None:
     """The histories of cells, each row with its cell.
 
-    The metadata list the data sets that were not available, and why; and under "<protocol>-<data set>" all settings that the
-    cells were trained with: one entry, unless cells of several configurations were put together. "trained" lists with what.
+    The metadata list the data sets that were not available, and why; and under the name of each `group` of cells all settings
+    that they were trained with: one entry, unless cells of several configurations were put together. "trained" lists with what.
     """
     import pandas as pd
 
@@ -91,9 +101,11 @@ def images(histories: list[str], output: str) -> None:
     for path in histories:
         metadata = parquet.read_metadata(path)
         if "cell" not in metadata:
-            raise UserError(f"{path} is not the history of an image cell: give histories that train_images wrote.")
+            raise UserError(
+                f"{path} is not the history of a cell: give histories that train_images or train_imagenet wrote."
+            )
         cell = metadata["cell"]
-        known = settings.setdefault(f"{cell['protocol']}-{cell['dataset']}", [])
+        known = settings.setdefault(group.format(**cell), [])
         if (trained := metadata["settings"] | {"precision": metadata.get("precision")}) not in known:
             known.append(trained)
         used = {name: metadata[name] for name in ("provenance", "hardware") if name in metadata}

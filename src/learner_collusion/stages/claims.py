@@ -19,9 +19,9 @@ class Settings:
 
     `note` marks reduced fidelity, empty at the paper's settings; `titles` name data sets and models; `confidence` is that
     of the intervals, and `remark` is printed beside the verdicts; `claims` are the entries of the catalogue; `paper` names
-    what is the paper's: under "tabular" its data sets, else by experiment its "<data set>/<model>"; `runs`: how many of
-    each table there should be; `experiments` are the image experiments that are enabled; `cases`: random examples on
-    which the theory is checked.
+    what is the paper's: under "tabular" or "imagenet" its data sets, else by experiment its "<data set>/<model>"; `runs`: how many of
+    each table there should be; `experiments` are those that are enabled, of ImageNet by model; `cases`: random examples
+    on which the theory is checked.
     """
 
     part: str
@@ -100,6 +100,16 @@ def judge_images(settings: Settings, records: str, output: str, parquet: str) ->
     from ..records.images import IMAGES
 
     rows = judge(files.read(records, IMAGES), files.read_metadata(records), settings)
+    _write(settings, rows, output, parquet)
+
+
+def judge_imagenet(settings: Settings, records: str, output: str, parquet: str) -> None:
+    """Judge the claims of the ImageNet records. UserError where they are missing or damaged."""
+    from ..claims.imagenet import judge
+    from ..records import parquet as files
+    from ..records.imagenet import IMAGENET
+
+    rows = judge(files.read(records, IMAGENET), files.read_metadata(records), settings)
     _write(settings, rows, output, parquet)
 
 

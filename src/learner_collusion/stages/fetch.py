@@ -66,3 +66,11 @@ def fetch_images(dataset: str, settings: dict, output: str | None = None) -> str
 
     output = output or results(f"datasets/raw/{dataset}/archive.tar")
     return images.fetch(dataset, convert(settings, images.Source), output, os.environ.get(MIRROR_VARIABLE))
+
+
+def fetch_pictures(dataset: str, settings: dict, output: str | None = None) -> str:
+    """Draw the pictures of a data set that is drawn, as a tar, and return a line that says so. Others are read where they lie."""
+    from ..data import drawn
+
+    output = output or results(f"datasets/raw/{dataset}/pictures.tar")
+    return drawn.draw(dataset, convert(settings, drawn.Drawn), output)

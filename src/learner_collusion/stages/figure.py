@@ -33,6 +33,7 @@ class Settings:
     illustration: dict | None
     evaluate_every: int | None = None
     study: str = ""
+    beside: dict | None = None  # the cells of another part that stand beside the figure's own, where they were run
     made: dict = field(default_factory=dict)  # what the records must have been made with; empty: not checked
 
 
@@ -40,7 +41,10 @@ def add_arguments(parser) -> None:
     """The options of the command."""
     parser.add_argument("--figure", required=True, choices=list(FIGURES), metavar="NAME", help=", ".join(FIGURES))
     parser.add_argument(
-        "--records", help="the records to draw (default: those below results/records that the figure shows)"
+        "--records",
+        nargs="+",
+        metavar="FILE",
+        help="the records to draw, of Figure 6 those of both sides (default: those below results/records that the figure shows)",
     )
     parser.add_argument("--output", help="the PDF; PNG and CSV lie beside it (default: results/figures/NAME.pdf)")
     plan.add_settings_arguments(parser)
@@ -49,27 +53,37 @@ def add_arguments(parser) -> None:
 def run(options) -> None:
     """Draw one figure."""
     settings = plan.convert(plan.from_options(options, "figure", part=options.figure), Settings)
-    records = options.records or default_records(options.figure)
+    records = options.records or default_records(options.figure, settings)
     output = options.output or plan.results(f"figures/{options.figure}.pdf")
     if Path(output).suffix != ".pdf":
         raise UserError(f"The output {output} must end in .pdf: PNG and CSV are written beside it.")
     draw(options.figure, settings, records, output)
 
 
-def default_records(name: str) -> str | None:
-    """Where the workflow writes the records of a figure; None for a figure that needs none."""
+def default_records(name: str, settings: Settings) -> list[str]:
+    """Where the workflow writes the records of a figure; none for a figure that needs none."""
     figure = FIGURES[name]
-    return known_parts.records(figure.part, figure.experiment)
+    sources = [(figure.part, figure.experiment)] if settings.experiment or not figure.experiment else []
+    sources += [figure.beside] if settings.beside else []
+    return [path for path in (known_parts.records(*source) for source in sources) if path]
 
 
-def draw(name: str, settings: Settings, records: str | None, output: str) -> None:
+def draw(name: str, settings: Settings, records: list[str], output: str) -> None:
     """Draw the figure `name` of the registry. Errors: UserError where records are missing or incomplete."""
-    if records is not None and not Path(records).exists():  # before the libraries for drawing are loaded
-        raise UserError(f"{records} does not exist: run the workflow, or `learner-collusion aggregate`, to make it.")
-    if records is not None and settings.made:
+    for path in records:  # before the libraries for drawing are loaded
+        if not Path(path).exists():
+            raise UserError(f"{path} does not exist: run the workflow, or `learner-collusion aggregate`, to make it.")
+    expected = len(default_records(name, settings))
+    if len(records) != expected:
+        raise UserError(
+            f"The figure {name} reads {expected} files of records, and --records names {len(records)}: give these."
+        )
+    if records and settings.made:
         from ..records import parquet
 
-        settings = fidelity.labelled(settings, parquet.read_metadata(records))
+        settings = fidelity.labelled(settings, plan.merged(map(parquet.read_metadata, records)))
     module, _, function = FIGURES[name].draw.partition(":")
     drawing = importlib.import_module(f"..figures.{module}", __package__)
-    getattr(drawing, function)(settings, records, output)
+    own = records[0] if records and (settings.experiment or not settings.beside) else None
+    beside = [records[-1] if settings.beside else None] if FIGURES[name].beside else []
+    getattr(drawing, function)(settings, own, output, *beside)

@@ -1,9 +1,12 @@
-"""Read and check the raw files of a data set, and write what training reads: a Parquet table, or an .npz of images.
+"""Read and check the raw files of a data set, and write what training reads: a Parquet table, an .npz of images, or an index
+of pictures, which stay where they lie.
 
 Example: learner-collusion prepare --config config.yaml --dataset abalone
 """
 
 import argparse
+import os
+from pathlib import Path
 
 from ..plan.settings import add_settings_arguments, convert, from_options, of_kind, results
 
@@ -41,3 +44,14 @@ def prepare_images(dataset: str, settings: dict, raw: str | None = None, output:
     raw = raw or results(f"datasets/raw/{dataset}/archive.tar")
     output = output or results(f"datasets/{dataset}.npz")
     return f"{dataset}: {images.prepare(dataset, convert(settings, images.Expected), raw, output)}"
+
+
+def prepare_pictures(dataset: str, settings: dict, raw: str | None = None, output: str | None = None) -> str:
+    """Check a set of pictures where it lies, or in the tar `raw`, write its index, and return a line that describes it."""
+    from ..data import imagenet
+    from ..data.registry import MIRROR_VARIABLE
+
+    if raw:
+        settings = settings | {"folder": None, "file": str(Path(raw).resolve())}
+    output = output or results(f"datasets/{dataset}.pictures.parquet")
+    return imagenet.prepare(dataset, convert(settings, imagenet.Pictures), output, os.environ.get(MIRROR_VARIABLE))

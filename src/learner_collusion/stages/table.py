@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UserError
-from ..plan import parts
+from ..plan import fidelity, parts
 from ..plan import settings as plan
 from ..publishing.registry import TABLES
 
@@ -18,7 +18,7 @@ class Settings:
     """What a table takes from the configuration.
 
     `note` marks reduced fidelity, empty at the paper's settings; `cases`: random examples on which formulas are verified;
-    `model`: the base learner whose layers are listed, built with `options`; `title` and `remark` as the registry has them:
+    `model`: the base learner whose layers are listed, built with `options`, or without one what else the table takes; `title` and `remark` as the registry has them:
     here so that a change writes the table anew.
     """
 
@@ -29,7 +29,8 @@ class Settings:
     options: dict
     title: str = ""
     remark: str = ""
-    titles: dict[str, str] = field(default_factory=dict)  # of the data sets
+    titles: dict[str, str] = field(default_factory=dict)  # of the data sets, and of models
+    made: dict = field(default_factory=dict)  # what the records must have been made with; empty: not checked
 
 
 def add_arguments(parser) -> None:
@@ -57,6 +58,10 @@ def make(name: str, settings: Settings, output: str, parquet: str, records: str 
     entry = TABLES[name]
     if records is not None and not Path(records).exists():
         raise UserError(f"{records} does not exist: run the workflow to make it.")
+    if records is not None and settings.made:
+        from ..records.parquet import read_metadata
+
+        settings = fidelity.labelled(settings, read_metadata(records))
     module, _, function = entry.make.partition(":")
     making = importlib.import_module(f"..publishing.{module}", __package__)
     getattr(making, function)(settings, entry, output, parquet, *filter(None, [records]))

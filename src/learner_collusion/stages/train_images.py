@@ -155,8 +155,8 @@ def choose(arrays: dict, cell: Cell, settings: Settings) -> dict:
     return chosen
 
 
-def history_columns(history) -> dict[str, list]:
-    """A `training.loop.History` as the columns of CELL_HISTORY: one row per number."""
+def history_columns(history, top: int = 0) -> dict[str, list]:
+    """A `training.loop.History` as the columns of CELL_HISTORY: one row per number. `top`: that of the protocol."""
     import numpy as np
 
     from ..records.images import CELL_HISTORY
@@ -169,8 +169,10 @@ def history_columns(history) -> dict[str, list]:
                 continue
             for metric, value in zip(METRICS, values, strict=False):
                 rows.append((evaluation, split, metric, -1, float(value)))
-            for learner, value in enumerate(values[len(METRICS) :]):
+            for learner, value in enumerate(values[len(METRICS) : len(values) - bool(top)]):
                 rows.append((evaluation, split, "accuracy", learner, float(value)))
+            if top:
+                rows.append((evaluation, split, f"top{top}", -1, float(values[-1])))
     if history.best_evaluation:
         rows.append((history.best_evaluation, "validation", "best", -1, 1.0))
     if history.diverged:

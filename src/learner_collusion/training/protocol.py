@@ -1,7 +1,7 @@
 """What one training of an image ensemble is: the cell, its protocol, and the hardware that it runs on."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..errors import UserError
 
@@ -47,6 +47,12 @@ class Protocol:
     evaluate_train: bool = False
     variant: str | None = None
     dropout: float | None = None
+
+    # What the loop asks of every protocol, and only that of pictures has as keys (`picture_protocol`).
+    rate_patience: ClassVar[None] = None
+    minimum_rate: ClassVar[float] = 0.0
+    accumulate: ClassVar[int] = 1
+    top: ClassVar[int] = 0
 
 
 @dataclass(frozen=True)

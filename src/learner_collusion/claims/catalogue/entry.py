@@ -8,7 +8,7 @@ class Claim:
     """One claim of the paper, and how it is judged.
 
     `section`: where the paper says what `text` has in our words. `statistic`: a function of the part's judge, called with
-    `options`; None where no judge can judge it yet. `measures` says what the statistic measures and how it is judged, and
+    `options`. `measures` says what the statistic measures and how it is judged, and
     `remark` what that has to do with the paper. `neutral` is the text on a data set that is not the paper's; it names neither
     section nor data set, and the remark is left out.
 
@@ -22,7 +22,7 @@ class Claim:
     part: str
     text: str
     section: str
-    statistic: str | None
+    statistic: str
     above: float | None = None
     below: float | None = None
     experiment: str | None = None

@@ -1,4 +1,4 @@
-"""The claims of Sections 6.2 and 6.3 and Appendix G, and those about ImageNet, which no rule trains yet.
+"""The claims of Sections 6.2 and 6.3 and Appendix G.
 
 Curves are those of the experiment `curves`; "end" is the mean of the last tenth of training.
 """
@@ -159,16 +159,5 @@ IMAGES = (
         "no_gain_when_dropped", above=0, experiment="dropout", options={"metric": "accuracy"},
         neutral="Dropping learners in training does not improve the ensemble",
         measures=f"{_AT_BEST}accuracy at beta = 1 without dropping minus that with it, the smallest over the drop rates.",
-    ),
-)  # fmt: skip
-
-IMAGENET = (
-    Claim(
-        "C11", "imagenet", "Independent training is more accurate than joint training for all eight architectures, top-1 and top-5",
-        "Section 3, Table 1", None, measures="Sixteen signs: accuracy of independent minus that of joint training.",
-    ),
-    Claim(
-        "C10", "imagenet", "At beta = 1 ensemble and base learners stay less accurate throughout training", "Figure 6, right",
-        None, measures="Validation accuracy of the ensemble and of each ResNet-18 against training iteration.",
     ),
 )  # fmt: skip

@@ -1,0 +1,148 @@
+"""Train one cell of Table 1, and write its history; interrupted, the same command resumes it, on other processes, too.
+
+With `--processes` it starts several on this machine that share each batch, one for each GPU; under torchrun, or srun with
+several tasks, it is one of theirs.
+
+Example: learner-collusion train_imagenet --config config.yaml workflow/presets/imagenette.yaml --dataset imagenette \\
+    --model imagenet_resnet18 --learners 5 --beta 1 --run 0
+"""
+
+import argparse
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..errors import UserError
+from ..models.registry import builder_code
+from ..plan import cells
+from ..plan.provenance import fingerprint
+from ..plan.settings import add_settings_arguments, configured, convert, from_options, minutes, positive, results
+from ..training import interrupt
+from ..training.picture_protocol import PictureProtocol
+from ..training.protocol import Cell, Hardware
+from .train_images import Dataset, chosen_hardware, history_columns
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What training takes from the configuration."""
+
+    seed: int
+    protocol: PictureProtocol
+    precision: Literal["fp32", "tf32", "bf16"]
+    dataset: Dataset
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell, what it is trained with, and the files that it reads and writes. `workers`: processes that decode pictures."""
+
+    cell: Cell
+    settings: Settings
+    hardware: Hardware
+    index: str
+    history: str
+    checkpoint: str
+    workers: int = 0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    parser.add_argument("--dataset", required=True, help="a name under `imagenet.datasets` in the configuration")
+    parser.add_argument("--model", required=True, help="a name under `imagenet.models` in the configuration")
+    parser.add_argument("--learners", required=True, type=int)
+    parser.add_argument("--averaging", choices=("probability", "score"), default="probability")
+    parser.add_argument("--beta", required=True, type=float, help="0: independent training, 1: joint training")
+    parser.add_argument("--run", required=True, type=int, help="number of the repetition, from 0")
+    add_settings_arguments(parser)
+    parser.add_argument("--index", metavar="FILE", help="default: results/datasets/DATASET.pictures.parquet")
+    parser.add_argument("--history", metavar="FILE", help="what is written (default: where the workflow expects it)")
+    parser.add_argument("--checkpoint", metavar="FILE", help="default: beside the history")
+    hardware = parser.add_argument_group(
+        "hardware", "Default: imagenet.hardware of the configuration, or one thread of the CPU."
+    )
+    hardware.add_argument("--checkpoint-minutes", type=minutes, help="minutes between checkpoints")
+    hardware.add_argument("--device", choices=("cpu", "cuda"))
+    hardware.add_argument("--compile", action=argparse.BooleanOptionalAction, help="use torch.compile")
+    hardware.add_argument("--threads", type=positive, help="of the CPU, for each process")
+    hardware.add_argument("--workers", type=int, help="processes that decode pictures, for each that trains; or 0")
+    hardware.add_argument("--processes", type=positive, help="that train this cell together on this machine")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train the cell that the options describe."""
+    cell = Cell(
+        "imagenet", options.dataset, options.model, options.learners, options.averaging, 0.0, options.beta, options.run
+    )
+    settings = convert(from_options(options, "train_imagenet", part=f"{cell.dataset}-{cell.model}"), Settings)
+    config = configured(options)
+    declared = config["imagenet"]["hardware"] if config else {}
+    history = options.history or cells.imagenet_path(**asdict(cell))
+    job = Job(
+        cell,
+        settings,
+        chosen_hardware(options, settings.precision, declared),
+        options.index or results(f"datasets/{cell.dataset}.pictures.parquet"),
+        history,
+        options.checkpoint or f"{history}.checkpoint",
+        declared.get("workers", 0) if options.workers is None else options.workers,
+    )
+    from ..training import distributed
+
+    processes = options.processes or (declared.get("gpus_per_job", 1) if job.hardware.device == "cuda" else 1)
+    here = distributed.place(os.environ)
+    if here is None and processes > 1:
+        distributed.spawn(train, job, processes)
+    else:
+        train(here, job)
+
+
+def train(here, job: Job) -> None:
+    """Train one cell and write its history; resumes from the checkpoint where that exists. `here`: this process among several
+    (`training.distributed.Place`), of which the first one writes; or None.
+
+    Where the data set was not available, the history is empty and its metadata say why. Errors: as `training.loop.train`.
+    """
+    from ..records import parquet
+    from ..records.images import CELL_HISTORY
+
+    interrupt.listen()
+    cell, settings, hardware = job.cell, job.settings, job.hardware
+    first = here is None or here.rank == 0
+    description = parquet.read_metadata(job.index)
+    if description["dataset"] != cell.dataset:
+        raise UserError(f"{job.index} lists {description['dataset']}, not {cell.dataset}: give that data set's index.")
+    if here is not None and hardware.compile:
+        raise UserError("torch.compile is for a single process: leave out --compile, or train in one.")
+    plain = asdict(settings)
+    metadata = {
+        "cell": asdict(cell),
+        "precision": plain.pop("precision"),
+        "settings": plain,
+        "provenance": parquet.provenance("torch", "torchvision"),
+    }
+    if "missing" in description:
+        columns = {name: [] for name in CELL_HISTORY.names}
+        if first:
+            parquet.write(job.history, columns, CELL_HISTORY, metadata | {"missing": description["missing"]})
+            print(f"{cell.dataset} is not available: this cell is left out.", flush=True)
+        return
+    from ..training import loop
+    from ..training.device import described, prepare_device
+    from ..training.distributed import joined
+    from ..training.pictures import on_workers
+
+    device = prepare_device(hardware)
+    code = fingerprint("stages.train_imagenet", *builder_code(cell.model))
+    origin = repr((description.get("content_sha256"), plain["dataset"], code))
+    path = Path(job.checkpoint)
+    with joined(here, device) as team:
+        parts = (cell, settings.protocol, settings.dataset, settings.seed, device, job.workers, team.rank, team.world)
+        data = on_workers(job.index, *parts)
+        trained = loop.train(data, cell, settings.protocol, settings.seed, hardware, device, path, origin, team)
+    if first:
+        metadata |= {name: getattr(trained, name) for name in ("best_evaluation", "diverged", "convolution")}
+        metadata["hardware"] = described(hardware, device) | {"processes": team.world}
+        parquet.write(job.history, history_columns(trained, settings.protocol.top), CELL_HISTORY, metadata)
+        path.unlink(missing_ok=True)

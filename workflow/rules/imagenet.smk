@@ -1,0 +1,148 @@
+# ImageNet (Section 3, Table 1; Figure 6, right): one job per cell (data set, model, beta, run), on `gpus_per_job` GPUs.
+#
+# Requires: the pictures, where `imagenet.datasets` of the configuration says; they cannot be downloaded without an account
+# Produces: results/datasets/<dataset>.pictures.parquet (where each picture lies), results/imagenet/.../history.parquet (a row per
+#           evaluation, split and metric)
+
+PICTURES = IMAGENET["datasets"]
+TEAM = IMAGENET["hardware"]
+PROCESSES, NODES = TEAM["gpus_per_job"], TEAM["nodes"]
+GPUS = 0 if TEAM["device"] == "cpu" else PROCESSES
+# On one node the stage starts a process for each GPU; on several srun does, where the rule has the resource `mpi`.
+START = f"srun -n {PROCESSES} " if NODES > 1 else ""
+BY_SRUN = dict(mpi="srun", tasks=PROCESSES, nodes=NODES) if NODES > 1 else {}
+BY_SRUN |= dict(tasks_per_gpu=1) if NODES > 1 and GPUS else {}
+
+
+AWAITED = set()  # data sets whose pictures this run reads
+
+
+def drawn_pictures(wildcards):
+    """The tar of pictures that are drawn, or nothing: others are read where they lie."""
+    if PICTURES[wildcards.dataset].get("drawn"):
+        return [f"results/datasets/raw/{wildcards.dataset}/pictures.tar"]
+    AWAITED.add(wildcards.dataset)
+    return []
+
+
+# Pictures that are not there are told before the first job. A dry run needs none, nor does a list of them that is there already.
+onstart:
+    for dataset in sorted(AWAITED):
+        absent = families.imagenet.absence(CONFIG, dataset)
+        if absent and not Path(prepared(dataset)).exists():
+            raise WorkflowError(absent)
+
+
+def imagenet_minutes(wildcards, attempt):
+    """The time limit of a cell; training resumes from its checkpoint at the next attempt."""
+    return 60 * 24 * attempt
+
+
+rule draw_pictures:
+    """Draw pictures of coloured shapes in ImageNet's layout: a proof of the rules without a network."""
+    input:
+        settings="results/settings/fetch/{dataset}.yaml",
+    output:
+        "results/datasets/raw/{dataset}/pictures.tar",
+    log:
+        "results/logs/fetch/{dataset}/pictures.tar.log",
+    benchmark:
+        "results/benchmarks/fetch/{dataset}/pictures.tar.tsv"
+    wildcard_constraints:
+        dataset="|".join(PICTURES),
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        runtime=10,
+        mem_mb=1000,
+    params:
+        code=fingerprint("stages.fetch:fetch_pictures", "stages.fetch:run!"),
+    shell:
+        """
+        python -m learner_collusion fetch \
+            --settings {input.settings:q} \
+            --dataset {wildcards.dataset:q} \
+            --output {output:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule prepare_pictures:
+    """Check the pictures of a data set where they lie, and list them: what training reads."""
+    input:
+        settings="results/settings/prepare/{dataset}.yaml",
+        raw=drawn_pictures,
+    output:
+        "results/datasets/{dataset}.pictures.parquet",
+    log:
+        "results/logs/prepare/{dataset}.log",
+    benchmark:
+        "results/benchmarks/prepare/{dataset}.tsv"
+    wildcard_constraints:
+        dataset="|".join(PICTURES),
+    priority: 10  # before any training: what is wrong is told at once
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        runtime=240,
+        mem_mb=6000,
+    params:
+        raw=lambda wildcards, input: ["--raw", *input.raw] * bool(input.raw),
+        code=fingerprint("stages.prepare:prepare_pictures", "stages.prepare:run!"),
+    shell:
+        """
+        python -m learner_collusion prepare \
+            --settings {input.settings:q} \
+            --dataset {wildcards.dataset:q} \
+            {params.raw:q} \
+            --output {output:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule train_imagenet:
+    """Train one cell of Table 1; resumes from its checkpoint after an interruption, on another number of GPUs, too."""
+    input:
+        settings="results/settings/train_imagenet/{dataset}-{model}.yaml",
+        index="results/datasets/{dataset}.pictures.parquet",
+    output:
+        history="results/imagenet/{dataset}/{model}/m{learners}/beta{beta}/run{run}/history.parquet",
+    log:
+        "results/logs/train_imagenet/{dataset}/{model}/m{learners}/beta{beta}/run{run}.log",
+    benchmark:
+        "results/benchmarks/train_imagenet/{dataset}/{model}/m{learners}/beta{beta}/run{run}.tsv"
+    wildcard_constraints:
+        dataset="|".join(PICTURES),
+    conda:
+        "../../envs/environment.yaml"
+    threads: (TEAM["threads"] + TEAM["workers"]) * (PROCESSES if NODES == 1 else 1)
+    resources:
+        **BY_SRUN,
+        runtime=imagenet_minutes,
+        mem_mb=(16000 if GPUS else 6000) * PROCESSES // NODES,
+        gpu=GPUS,
+    params:
+        code=cell_code("train_imagenet"),
+    shell:  # on SIGTERM, which may reach every process of a job, all wait for the one that writes its checkpoint
+        f"""
+        trap : TERM
+        {START}python -m learner_collusion train_imagenet \
+            --settings {{input.settings:q}} \
+            --index {{input.index:q}} \
+            --dataset {{wildcards.dataset:q}} \
+            --model {{wildcards.model:q}} \
+            --learners {{wildcards.learners}} \
+            --averaging probability \
+            --beta {{wildcards.beta}} \
+            --run {{wildcards.run}} \
+            --history {{output.history:q}} \
+            --threads {TEAM["threads"]} \
+            --workers {TEAM["workers"]} \
+            --processes {PROCESSES} \
+            {hardware_flags(TEAM)} \
+            2>&1 | (
+            trap "" TERM
+            tee {{log:q}}
+        )
+        """
