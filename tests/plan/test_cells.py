@@ -22,3 +22,10 @@ def test_shared_cells_come_once(config):
 
 def test_data_sets(config):
     assert cells.datasets(config, ["practical", "vgg"]) == ["cifar10", "cifar100", "svhn"]
+
+
+def test_imagenet(config):
+    found = cells.imagenet(config, [])
+    assert len(found) == len(set(found)) == 16
+    assert found[1] == "results/imagenet/imagenet/imagenet_resnet18/m5/beta1/run0/history.parquet"
+    assert cells.imagenet(config, ["imagenet_mobilevit_xs"]) == [path for path in found if "mobilevit" in path]

@@ -73,3 +73,17 @@ def test_what_reads_no_records_is_not_checked(config):
     for stage, part in (("figure", "fig1_collusion"), ("figure", "fig7_summary"), ("claims", "theory")):
         assert label(config, stage, part, {}) == ""
     assert fidelity.labelled(Drawn("a note"), {}).note == "a note"
+
+
+@pytest.mark.parametrize(
+    ("stage", "part"), [("table", "table1_imagenet"), ("claims", "imagenet"), ("figure", "fig6_practical")]
+)
+def test_imagenet(config, stage, part):
+    made = settings.take(config, config, stage, part)["made"]["cells"]
+    small = copy.deepcopy(config)
+    small["imagenet"]["protocol"]["epochs"] = 3
+    name = "imagenet-imagenet_resnet18"
+    known = {"settings": {name: [made[name]]}}
+    assert label(config, stage, part, known) == ""
+    told = {"settings": {name: [settings.take(small, config, "train_imagenet", name)]}}
+    assert "epochs 3 instead of 90" in label(config, stage, part, told)

@@ -21,13 +21,17 @@ STAGES = {
     "evaluate": ("stages.evaluate",),
     "train a ResNet": ("stages.train_images", "models.cifar:resnet18"),
     "train a CNN": ("stages.train_images", "models.cifar:cnn"),
+    "train DenseNet on pictures": ("stages.train_imagenet", "models.imagenet:densenet121"),
+    "prepare pictures": ("stages.prepare:prepare_pictures", "stages.prepare:run!"),
     "figure 2": ("stages.figure", "figures.tabular:diversity"),
     "figure 3": ("stages.figure", "figures.tabular:debiased"),
-    "figure 6": ("stages.figure", "figures.images:against_beta"),
+    "figure 6": ("stages.figure", "figures.imagenet:practical"),
     "tabular claims": ("stages.claims:judge_tabular", "claims.tabular", "stages.claims:run!"),
+    "ImageNet claims": ("stages.claims:judge_imagenet", "claims.imagenet", "stages.claims:run!"),
     "image claims": ("stages.claims:judge_images", "claims.images", "stages.claims:run!"),
 }
 CELLS = {"train a ResNet", "train a CNN"}
+PICTURES = {"train DenseNet on pictures"}
 SWEEP = {"tune", "train_tabular"}
 FIGURES = {"figure 2", "figure 3", "figure 6"}
 
@@ -108,7 +112,15 @@ def test_an_addition_makes_nothing_stale(package, file, text):
         ("training/tuning.py", 'base_estimator="GP"', 'base_estimator="RF"', {"tune"}),
         ("models/cifar.py", "def resnet18(", "def resnet18(*_, ", {"train a ResNet"}),
         ("figures/style.py", '"pdf.fonttype": 42', '"pdf.fonttype": 3', FIGURES),
-        ("stages/claims.py", "if len(records) > 1:", "if len(records) > 2:", {"tabular claims", "image claims"}),
+        (
+            "stages/claims.py",
+            "if len(records) > 1:",
+            "if len(records) > 2:",
+            {"tabular claims", "image claims", "ImageNet claims"},
+        ),
+        ("models/imagenet.py", "def densenet121(", "def densenet121(*_, ", PICTURES),
+        ("models/imagenet.py", "def shufflenet_x0_5(", "def shufflenet_x0_5(*_, ", set()),
+        ("claims/imagenet.py", "if mean != 0", "if mean > 0", {"ImageNet claims"}),
         ("stages/fetch.py", "fetch, settings = of_kind(", "fetch, settings = dict() or of_kind(", {"fetch a table"}),
         ("data/svhn.py", "def read(", "def read(*_, ", set()),
         ("data/cifar.py", "def read(", "def read(*_, ", {"prepare images"}),

@@ -10,9 +10,9 @@ from conftest import ROOT
 
 from learner_collusion.errors import UserError
 from learner_collusion.figures.registry import FIGURES
-from learner_collusion.plan import sensitivity, settings
+from learner_collusion.plan import configuration, sensitivity, settings
 from learner_collusion.publishing.registry import TABLES
-from learner_collusion.stages import claims, figure, table, train_images, train_tabular, tune
+from learner_collusion.stages import claims, figure, table, train_imagenet, train_images, train_tabular, tune
 from learner_collusion.stages.evaluate import Settings as Evaluate
 from learner_collusion.stages.sensitivity import Settings as Sensitivity
 
@@ -23,15 +23,19 @@ def everything(config):
     parts += [
         (stage, name) for stage in ("fetch", "prepare") for name in (*config["tables"], *config["images"]["datasets"])
     ]
+    parts += [("fetch", "shapes"), *(("prepare", name) for name in config["imagenet"]["datasets"])]
+    parts += [
+        ("train_imagenet", f"{d}-{m}") for d in config["imagenet"]["datasets"] for m in config["imagenet"]["models"]
+    ]
     parts += [("train_images", f"{p}-{d}") for p in config["images"]["protocols"] for d in config["images"]["datasets"]]
     parts += [("figure", name) for name in FIGURES] + [("table", name) for name in TABLES]
     parts += [("sensitivity", name) for name in sensitivity.variants(config)]
-    return parts + [("claims", part) for part in ("theory", "tabular", "images")]
+    return parts + [("claims", part) for part in ("theory", "tabular", "images", "imagenet")]
 
 
 def test_every_stage_reads_its_part(config):
     kinds = {"tune": tune.Settings, "train_tabular": train_tabular.Settings, "evaluate": Evaluate, "figure": figure.Settings,
-             "train_images": train_images.Settings, "table": table.Settings, "claims": claims.Settings,
+             "train_images": train_images.Settings, "train_imagenet": train_imagenet.Settings, "table": table.Settings, "claims": claims.Settings,
              "sensitivity": Sensitivity}  # fmt: skip
     for stage, part in everything(config):
         found = yaml.safe_load(settings.as_yaml(settings.take(config, config, stage, part)))
@@ -50,6 +54,11 @@ def test_every_stage_reads_its_part(config):
         (lambda c: c["tabular"].update(threads=7), set()),
         (lambda c: c["images"]["hardware"].update(device="cpu", threads=4, compile=True), set()),
         (lambda c: c["images"]["protocols"]["cnn"].update(epochs=3), {"train_images/cnn-svhn", "claims/images"}),
+        (lambda c: c["imagenet"]["hardware"].update(device="cpu", threads=4, workers=0, gpus_per_job=4), set()),
+        (
+            lambda c: c["imagenet"]["models"]["imagenet_resnet34"].update(learning_rate=0.3),
+            {"train_imagenet/imagenet-imagenet_resnet34", "claims/imagenet", "table/table1_imagenet"},
+        ),
     ],
 )
 def test_a_change_concerns_only_its_stages(config, change, concerned):
@@ -141,6 +150,15 @@ def test_a_configuration_that_cannot_be_read(tmp_path, text, words):
 def test_an_unknown_data_set_or_protocol(config):
     with pytest.raises(UserError, match="'wine' is not declared"):
         settings.take(config, config, "prepare", "wine")
+    for part in ("imagewoof-imagenet_resnet18", "imagenet-resnet18"):
+        with pytest.raises(
+            UserError, match=r"is not declared under imagenet\.(datasets|models) of the configuration: choose"
+        ):
+            settings.take(config, config, "train_imagenet", part)
+    with pytest.raises(
+        UserError, match=r"imagenette is not fetched: its pictures are read where imagenet\.datasets\.imagenette"
+    ):
+        settings.take(config, config, "fetch", "imagenette")
     with pytest.raises(UserError, match="protocol 'adagrad' is not declared"):
         settings.take(config, config, "train_images", "adagrad-cifar10")
 
@@ -157,3 +175,62 @@ def test_minutes_that_are_none(text):
     with pytest.raises((argparse.ArgumentTypeError, ValueError)):
         settings.minutes(text)
     assert settings.minutes("0.5") == 0.5
+
+
+def imagenet_preset(config, **top):
+    return configuration.overlay(copy.deepcopy(config), {"fidelity": "mine", "imagenet": top})
+
+
+def test_a_models_own_keys_replace_those_that_all_share(config):
+    found = settings.take(config, config, "train_imagenet", "imagenet-imagenet_mobilevit_xs")
+    assert (found["protocol"]["size"], found["protocol"]["batch_size"], found["protocol"]["epochs"]) == (256, 32, 90)
+    assert "learners" not in found["protocol"] and found["precision"] == "fp32" and found["dataset"]["classes"] == 1000
+    own = imagenet_preset(config, models={"imagenet_resnet18": {"precision": "bf16"}})
+    assert settings.take(own, config, "train_imagenet", "imagenet-imagenet_resnet18")["precision"] == "bf16"
+    assert settings.take(own, config, "train_imagenet", "imagenet-imagenet_resnet34")["precision"] == "fp32"
+
+
+def test_what_of_imagenet_is_not_the_papers(config):
+    """Of all models by name; of the one that Figure 6 shows alone."""
+    small = imagenet_preset(
+        config, dataset="imagenette", protocol={"epochs": 25},
+        models={"imagenet_resnet18": {"precision": "bf16"}, "imagenet_resnet34": {"learners": 2}},
+    )  # fmt: skip
+    note = configuration.note(small, config, "imagenet")
+    assert note == (
+        "Fidelity 'mine', not the paper's: dataset imagenette instead of imagenet; epochs 25 instead of 90; "
+        "ResNet-18: precision bf16 instead of fp32; ResNet-34: learners 2 instead of 3."
+    )
+    alone = configuration.differences(small, config, "imagenet.imagenet_resnet18")
+    assert alone == [
+        "dataset imagenette instead of imagenet",
+        "precision bf16 instead of fp32",
+        "epochs 25 instead of 90",
+    ]
+    assert configuration.note(config, config, "imagenet", "imagenet.imagenet_resnet34") == ""
+
+
+def test_figure_6_reads_the_sides_that_are_made(config):
+    def taken(*parts):
+        return settings.take(config | {"parts": list(parts)}, config, "figure", "fig6_practical")
+
+    both, left, right = taken("images", "imagenet"), taken("images"), taken("imagenet")
+    assert both["experiment"] == left["experiment"] is not None and right["experiment"] is None
+    assert both["beside"] == right["beside"] == {
+        "model": "imagenet_resnet18", "evaluate_every": 2000, "dataset": "imagenet", "betas": [0, 1], "runs": 1, "learners": 5,
+    }  # fmt: skip
+    assert "beside" not in left and "beside" not in settings.take(config, config, "figure", "fig2_diversity")
+    assert {"sgd-cifar10", "imagenet-imagenet_resnet18"} <= set(both["made"]["cells"])
+    assert list(right["made"]["cells"]) == ["imagenet-imagenet_resnet18"]
+
+
+def test_the_papers_words_are_about_its_own_pictures(config):
+    assert settings.take(config, config, "claims", "imagenet")["paper"] == {"imagenet": ["imagenet"]}
+    elsewhere = imagenet_preset(config, datasets={"imagenet": {"folder": "/data/ilsvrc", "title": "ILSVRC 2012"}})
+    assert settings.take(elsewhere, config, "claims", "imagenet")["paper"] == {"imagenet": ["imagenet"]}
+    for ours in (
+        imagenet_preset(config, dataset="imagenette"),
+        imagenet_preset(config, datasets={"imagenet": {"classes": 100}}),
+    ):
+        assert settings.take(ours, config, "claims", "imagenet")["paper"] == {"imagenet": []}
+        assert not settings.take(ours, config, "table", "table1_imagenet")["options"]["of_the_paper"]

@@ -58,6 +58,19 @@ def test_all_settings_that_differ_are_kept(tmp_path):
     }
 
 
+def test_settings_of_imagenet_cells_are_those_of_the_model(tmp_path):
+    one = ONE | {"protocol": "imagenet", "dataset": "imagenette", "model": "imagenet_resnet18"}
+    paths = [
+        history(tmp_path / "a.parquet", one),
+        history(tmp_path / "b.parquet", one | {"model": "imagenet_resnet34"}, seed=1),
+    ]
+    aggregate.imagenet(paths, str(tmp_path / "all.parquet"))
+    found = parquet.read_metadata(tmp_path / "all.parquet")["settings"]
+    assert {name: [one["seed"] for one in known] for name, known in found.items()} == {
+        "imagenette-imagenet_resnet18": [0], "imagenette-imagenet_resnet34": [1],
+    }  # fmt: skip
+
+
 def test_each_machine_is_listed_once(tmp_path):
     """Among cells of an older version, which do not say."""
     paths = [

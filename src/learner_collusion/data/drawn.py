@@ -12,8 +12,7 @@ from ..files import replacing
 from ..seeds import generator
 
 _SHAPES = ("ellipse", "rectangle", "triangle")
-_COLOURS = ("crimson", "royalblue", "seagreen", "goldenrod")
-MOST_CLASSES = len(_SHAPES) * len(_COLOURS)
+_COLOURS = ("crimson", "royalblue", "seagreen", "goldenrod")  # one more than shapes: twelve kinds
 _SIDES = (72, 112)  # pixels: smaller and larger than what is cropped
 
 

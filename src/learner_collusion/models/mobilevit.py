@@ -1,6 +1,6 @@
 """MobileViT-XS (Mehta and Rastegari 2022, Table 4): inverted residuals, and transformers over the pixels of all patches.
 
-Of the two packages that have it, torchvision does not, and timm needs a client of a model hub.
+torchvision lacks it, and timm, which has it, needs the client of a model hub.
 """
 
 import torch

@@ -13,7 +13,7 @@ def compare(name: str, ours, theirs) -> list[str]:
             return "all" if name in ("train", "test") else "none"
         if isinstance(value, bool):
             return "on" if value else "off"
-        return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+        return (" ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
 
     return [f"{name.replace('_', ' ')} {show(ours)} instead of {show(theirs)}"]
 

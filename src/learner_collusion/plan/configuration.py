@@ -161,19 +161,18 @@ def differences(config: dict, paper: dict, *parts: str) -> list[str]:
         within.setdefault(name, []).extend([experiment] if experiment else [])
     found = []
     for part, experiments in within.items():
-        sides = (_compared(one, part, experiments) for one in (config, paper))
-        for (label, name, ours), (_, _, papers) in zip(*sides, strict=True):
+        for label, name, ours, papers in _compared(config, paper, part, experiments):
             lines = compare(name, ours, papers)
             found += [f"{label}: {', '.join(lines)}"] if label and lines else lines
     return list(dict.fromkeys(found))
 
 
-def _compared(config: dict, part: str, experiments: list[str]) -> list[tuple[str, str, object]]:
-    """(label, key, value) of all that is compared of a part."""
+def _compared(config: dict, paper: dict, part: str, experiments: list[str]) -> list[tuple]:
+    """(label, name, our value, the paper's) of all that is compared of a part."""
     paths = PARTS[part].settings if part in PARTS else _OTHERS[part]
     if not paths and part in FAMILIES:
-        return FAMILIES[part].compared(config, experiments)
-    return [("", path.split(".")[-1], _at(config, path)) for path in paths]
+        return FAMILIES[part].compared(config, paper, experiments)
+    return [("", path.split(".")[-1], _at(config, path), _at(paper, path)) for path in paths]
 
 
 def _at(config: dict, path: str):

@@ -33,7 +33,9 @@ def prepare_device(hardware: Hardware) -> torch.device:
             "The device is 'cuda', but PyTorch sees no GPU here: set images.hardware.device, or --device, to cpu."
         )
     names = [str(torch.cuda.get_device_properties(i).uuid) for i in range(torch.cuda.device_count())]
-    return torch.device("cuda", lock_free_gpu(names))
+    position = lock_free_gpu(names)
+    torch.cuda.set_device(position)  # where streams and graphs are made
+    return torch.device("cuda", position)
 
 
 def set_precision(precision: str) -> None:

@@ -34,9 +34,10 @@ from .protocol import Cell, Hardware, Protocol
 
 @dataclass(frozen=True)
 class History:
-    """`values` (evaluations, splits, 4 + learners) as SPLITS and METRICS name them, NaN where a split is empty or not asked for;
-    one more where the protocol has `top`. Evaluations count from 1: `best_evaluation` has the lowest validation ERR (the last one without a validation part); `diverged` is the
-    one at which a loss was not finite, or 0. `convolution`: "native" where the native library ran some layers, else "torch"."""
+    """`values` (evaluations, splits, 4 + learners) as SPLITS and METRICS name them, one more where the protocol has `top`; NaN where
+    a split is empty or not asked for. Evaluations count from 1: `best_evaluation` has the lowest validation ERR (the last one
+    without a validation part); `diverged` is the one at which a loss was not finite, or 0. `convolution`: "native" where the
+    native library ran some layers, else "torch"."""
 
     values: np.ndarray
     best_evaluation: int
@@ -79,7 +80,7 @@ def train(
             progress.forget()  # what was summed up is with the first process
     with autocast(hardware, device):
         native = model.pooled and not hardware.compile and convolution.usable(torch.zeros(1, device=device))
-    forward = compiled(model, protocol.batch_size) if hardware.compile else model
+    forward = compiled(model, protocol.batch_size // protocol.accumulate) if hardware.compile else model
     augmented = AugmentedLoss(cell.beta, "cross_entropy", cell.averaging, reduction="none")
     ways = {"accumulate": protocol.accumulate, "top": protocol.top, "team": team}
     advance = partial(step, team.share(forward), optimiser, augmented, hardware, **ways)

@@ -7,8 +7,8 @@ Such a module has, with `within` for some of its experiments (none named: all of
 - `titles(config, within)`: of data sets and models; `made(config, within)`: what its records must have been made with, as
   `plan.fidelity` reads it; `claims(config)`: what else its judge takes; `of_the_paper(config, paper)`: what the paper's words
   are about;
-- `compared(config, within)`: (label, key, value) of all that makes it smaller than the paper's, in the same order for each
-  configuration; where `plan.parts` names no `settings` that are compared;
+- `compared(config, paper, within)`: (label, name, our value, the paper's) of all that makes it smaller than the paper's, where
+  `plan.parts` names no `settings` for this;
 - `made_by_all(config, experiment)`: whether `all` makes the results of an experiment, where `parts` names the family;
 - `check(config)`: UserError for what the schema cannot express.
 """

@@ -10,7 +10,7 @@ from ...models.registry import title
 from .alike import alike
 
 PLACE = "imagenet.datasets"
-_OF_THE_MODEL = ("learners",)  # keys of a model that are none of the protocol
+_OF_THE_MODEL = ("learners", "precision")  # keys of a model that are none of the protocol
 
 
 def datasets(config: dict) -> dict:
@@ -42,7 +42,7 @@ def train(config: dict, part: str) -> dict:
     return {
         "seed": config["seed"],
         "protocol": protocol(config, model),
-        "precision": config["imagenet"]["hardware"]["precision"],
+        "precision": precision(config, model),
         "dataset": {key: datasets(config)[dataset][key] for key in ("classes", "mean", "std")},
     }
 
@@ -52,8 +52,13 @@ STAGES = {"train_imagenet": train}
 
 def protocol(config: dict, model: str) -> dict:
     """How the cells of a model are trained: its own keys over those that all share."""
-    own = config["imagenet"]["models"][model]
+    own = config["imagenet"]["models"].get(model, {})
     return config["imagenet"]["protocol"] | {k: v for k, v in own.items() if k not in _OF_THE_MODEL}
+
+
+def precision(config: dict, model: str) -> str:
+    """The precision of a model's cells: its own, else that of all."""
+    return config["imagenet"]["models"].get(model, {}).get("precision", config["imagenet"]["hardware"]["precision"])
 
 
 def cells(config: dict, within: list[str]) -> list[dict]:
@@ -105,20 +110,21 @@ def of_the_paper(config: dict, paper: dict) -> dict[str, list[str]]:
     return {"imagenet": [used] if same else []}
 
 
-def compared(config: dict, within: list[str]) -> list[tuple[str, str, object]]:
-    imagenet = config["imagenet"]
-    found = [("", key, imagenet[key]) for key in ("dataset", "betas", "runs")]
-    found.append(("", "precision", imagenet["hardware"]["precision"]))
+def compared(config: dict, paper: dict, within: list[str]) -> list[tuple]:
+    sides = (config["imagenet"], paper["imagenet"])
+    found = [("", key, *(one[key] for one in sides)) for key in ("dataset", "betas", "runs")]
     if len(within) == 1:
-        return [*found, ("", "protocol", protocol(config, within[0])), ("", "model", _own(config, within[0]))]
-    found += [("", "enabled", imagenet["enabled"]), ("", "protocol", imagenet["protocol"])]
-    # all models, in the same order for each configuration
-    return found + [(title(model), model, imagenet["models"][model]) for model in sorted(imagenet["models"])]
-
-
-def _own(config: dict, model: str) -> dict:
-    own = config["imagenet"]["models"][model]
-    return {key: own[key] for key in _OF_THE_MODEL}
+        [model] = within
+        found.append(("", "precision", *(precision(one, model) for one in (config, paper))))
+        found.append(("", "learners", *(one["models"].get(model, {}).get("learners") for one in sides)))
+        return [*found, ("", "protocol", protocol(config, model), protocol(paper, model))]
+    found.append(("", "precision", *(one["hardware"]["precision"] for one in sides)))
+    found += [("", key, *(one[key] for one in sides)) for key in ("enabled", "protocol")]
+    for model in config["imagenet"]["enabled"]:
+        own = config["imagenet"]["models"][model]
+        papers = paper["imagenet"]["models"].get(model, {}) | {"precision": precision(paper, model)}
+        found.append((title(model), model, own, papers))
+    return found
 
 
 def made_by_all(config: dict, experiment: str | None) -> bool:

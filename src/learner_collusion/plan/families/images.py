@@ -93,15 +93,17 @@ def of_the_paper(config: dict, paper: dict) -> dict[str, list[str]]:
     return found
 
 
-def compared(config: dict, within: list[str]) -> list[tuple[str, str, object]]:
-    found: list[tuple[str, str, object]] = [("", "precision", config["images"]["hardware"]["precision"])]
+def compared(config: dict, paper: dict, within: list[str]) -> list[tuple]:
+    sides = (config["images"], paper["images"])
+    ours, papers = (images["hardware"]["precision"] for images in sides)
+    found: list[tuple] = [("", "precision", ours, papers)]
+    several = len(within) > 1
     for name in within:
-        label = name if len(within) > 1 else ""
-        # an experiment that a preset adds has no counterpart in the paper
-        experiment = config["images"]["experiments"].get(name)
-        trained = protocol(config, experiment["protocol"]) if experiment else {}
-        found += [(experiment["protocol"] if experiment and label else label, "protocol", trained)]
-        found += [(label, name, experiment or {})]
+        # one that a preset adds has no counterpart in the paper
+        ours, papers = (images["experiments"].get(name, {}) for images in sides)
+        trained = (protocol(one, e["protocol"]) if e else {} for one, e in ((config, ours), (paper, papers)))
+        found.append((ours["protocol"] if several else "", "protocol", *trained))
+        found.append((name if several else "", name, ours, papers))
     return found
 
 
