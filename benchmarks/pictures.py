@@ -2,7 +2,7 @@
 
     python benchmarks/pictures.py [--folder DIR | --archive TAR] [--workers N] [--seconds S] [--size PIXELS] [--device cpu|cuda]
 
-Both decode, cut a random crop of `size` pixels out, flip, and have normalised float32 batches of 128 on the device. The folder, or the
+Both decode, cut a random crop of `size` pixels out, flip, and have normalised float32 batches on the device. The folder, or the
 tar, is in ImageNet's layout; without one, JPEGs of ImageNet's usual 500 x 375 pixels are drawn. Torchvision reads no tar: for it
 some of the tar's pictures are unpacked, and both read these.
 """
@@ -42,7 +42,7 @@ def throughput(
     workers: int = 2,
     seconds: float = 4,
     size: int = 224,
-    batch: int = 128,
+    batch: int = 32,
     rounds: int = 3,
     device: str = "cpu",
     drawn: int = 128,
@@ -51,7 +51,8 @@ def throughput(
 
     The ways: "exact", the pixels of torchvision's crops; "scaled", with libjpeg's scaled decoding; "kept", decoded once and kept
     with up to 256 pixels of the shorter side. `seconds` are those of each measurement. "core_milliseconds": of one core for a picture,
-    without worker processes, which another load on the machine changes less.
+    without worker processes, which another load on the machine changes less. Batches are smaller than in training, so that a short
+    measurement is of many.
     """
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)

@@ -109,11 +109,12 @@ def test_an_epoch_goes_on_where_it_was_left(index):
 
 
 @pytest.mark.parametrize("world", [2, 3])
-@pytest.mark.parametrize("cache", [None, 100])
-def test_processes_share_every_batch(index, world, cache):
-    protocol = replace(PROTOCOL, cache=cache)
+@pytest.mark.parametrize("way", ["decoded anew", "kept", "on the device"])
+def test_processes_share_every_batch(index, world, way, monkeypatch):
+    monkeypatch.setattr(pictures, "_fits", lambda kept, device: way == "on the device")
+    protocol = PROTOCOL if way == "decoded anew" else replace(PROTOCOL, cache=100)
     parts = [epoch(data(index, protocol, rank=rank, world=world)) for rank in range(world)]
-    for whole, *shared in zip(epoch(data(index)), *parts, strict=True):
+    for whole, *shared in zip(epoch(data(index, protocol)), *parts, strict=True):
         assert torch.equal(torch.cat([part.images for part in shared]), whole.images)
         assert torch.equal(torch.cat([part.targets for part in shared]), whole.targets)
         counts = [len(part.targets) for part in shared]
@@ -129,6 +130,15 @@ def test_what_the_numbers_depend_on(index):
     assert not same(epoch(data(index, seed=1)), first)
     whole = replace(PROTOCOL, scale=(1.0, 1.0), flip=False)
     assert not same(epoch(data(index, whole)), first)
+
+
+@pytest.mark.parametrize("cache", [None, 60])
+def test_dropout_draws_the_same_numbers_whatever_is_read(index, cache):
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    found = data(index, replace(PROTOCOL, cache=cache))
+    epoch(found), validation(found), epoch(found, 2)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_subset_is_the_same_for_every_cell(tmp_path):

@@ -113,7 +113,7 @@ def cut(stored: Tensor, starts: np.ndarray, widths: np.ndarray, windows: Windows
     the result is that of `cropped` and `central` within one grey level.
     """
     device = stored.device
-    sides = [-(-int(most) // 32) * 32 for most in windows.count.max(0)]  # few shapes: memory is used again
+    sides = [-(-int(most) // 32) * 32 for most in windows.count.max(0, initial=1)]  # few shapes: memory is used again
 
     def there(array: np.ndarray) -> Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(array))

@@ -43,13 +43,14 @@ class Statistics(Protocol):
 
 
 class Part(NamedTuple):
-    """The pictures of a split: labels, heights and widths (n,), and where their bytes are: path, archive, offset and size, or for
-    kept pictures start, height and width."""
+    """The pictures of a split: labels, heights and widths (n,), and where their bytes are: path, archive, offset and size. Of kept
+    pictures start, height and width, and the starts (n,) once more."""
 
     labels: Tensor
     heights: np.ndarray
     widths: np.ndarray
     places: pa.Table
+    starts: np.ndarray | None = None
 
 
 class Some(NamedTuple):
@@ -150,7 +151,7 @@ def _part(table: pa.Table, kept: Kept | None, split: str, count: int | None, see
     labels = torch.from_numpy(mine["label"].to_numpy().astype(np.int64))
     if kept is not None:
         starts, heights, widths = (of_all[rows] for of_all in kept[1:])
-        return Part(labels, heights, widths, pa.table({"start": starts, "height": heights, "width": widths}))
+        return Part(labels, heights, widths, pa.table({"start": starts, "height": heights, "width": widths}), starts)
     heights, widths = (mine[name].to_numpy().astype(np.int64) for name in ("height", "width"))
     return Part(labels, heights, widths, mine.select(["path", "archive", "offset", "size"]).combine_chunks())
 
@@ -228,7 +229,9 @@ def _by_workers(
             yield Work(list(zip(*places, strict=True)), np.stack([part.heights[rows], part.widths[rows]], 1), drawn)
 
     several = {"prefetch_factor": _AHEAD, "multiprocessing_context": "forkserver"} if workers else {}
-    loader = DataLoader(worker, batch_size=None, sampler=works(), collate_fn=_as_it_is, num_workers=workers, **several)
+    own = torch.Generator()  # else it draws from the one that dropout draws from, and an interruption shows
+    options = {"batch_size": None, "sampler": works(), "collate_fn": _as_it_is, "generator": own, **several}
+    loader = DataLoader(worker, num_workers=workers, **options)
 
     def made() -> Iterator[tuple[Tensor, Tensor]]:
         for pixels in loader:
@@ -283,6 +286,5 @@ def _on_device(
             windows = crops.Windows.of_centres(heights, widths, shorter, size)
         else:
             windows = crops.Windows.of_crops(drawn, size)
-        starts = part.places["start"].to_numpy()[rows]
-        images = crops.cut(stored, starts, widths, windows, size)
+        images = crops.cut(stored, part.starts[rows], widths, windows, size)
         yield normalise(images.permute(0, 2, 3, 1)), part.labels[rows].to(stored.device, non_blocking=True)
