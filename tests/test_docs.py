@@ -3,6 +3,7 @@
 docs/notes are laboratory notes, which say so, and are left as they are.
 """
 
+import importlib
 import json
 import re
 from pathlib import Path
@@ -199,6 +200,26 @@ def test_the_limits_of_the_diagnosis_are_those_of_the_code():
     assert set(found) >= {"BIAS_OF_OUTPUTS", "BIAS_OF_PROBABILITIES", "DIVERSITY", "CHANCE", "MINIMUM_ROWS"}
     for name, used in found.items():
         assert getattr(diagnosis, name) == float(used), name
+
+
+def test_the_rates_of_the_diagnosis_are_those_of_the_present_code(monkeypatch):
+    """One kind of forest again, on all data sets: its lines of the two tables. (The networks take minutes.)"""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    benchmark, made = (importlib.import_module(name) for name in ("diagnosis", "diagnosis_ensembles"))
+    forests, data = [], made.datasets()
+    for name, one in data.items():
+        rows = np.random.default_rng(0).permutation(len(one.x))
+        if not one.image:
+            forests += made.forests(name, one, rows[: len(rows) // 2], rows[len(rows) // 2 :])
+    kind = "extra trees, small"
+    table = benchmark.judged([forest for forest in forests if forest.kind == kind])
+    every = pd.DataFrame([(name, "probability" if one.classes else "output") for name, one in data.items()])
+    every = every.set_axis(["dataset", "averaging"], axis=1)
+    fitted = dict(zip(every["dataset"], benchmark.halves(every), strict=True))
+    page = (ROOT / "docs/diagnosis.md").read_text(encoding="utf-8")
+    for half, title in ((False, "### The other half"), (True, "### The half that limits")):
+        line = benchmark.rates(table[table["dataset"].map(fitted) == half]).splitlines()[2]
+        assert line.startswith(f"| {kind} |") and line in page.split(title)[1].split("###")[0]
 
 
 def test_what_the_page_on_statistics_says_of_its_table():

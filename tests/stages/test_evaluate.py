@@ -66,6 +66,19 @@ def test_same_bytes_again_and_in_two_processes(trained, settings, tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == (tmp_path / "c").read_bytes()
 
 
+def test_the_order_of_drop_rates_and_rows_changes_no_number(trained, settings, tmp_path):
+    """Drop rates in another order, and betas, runs and learners of the predictions in theirs."""
+    expected = records_of(trained, settings, tmp_path / "a").set_index(["run", "beta", "metric"])["value"].sort_index()
+    rates = settings["codependence"]["drop_rates"]
+    settings["codependence"] = settings["codependence"] | {"drop_rates": rates[::-1]}
+    table = parquet.read(trained[0])
+    by_beta = [part for _, part in table.groupby(["beta", "run"], sort=True)]
+    parquet.write(trained[0], pd.concat(by_beta[::-1]), PREDICTIONS)
+    parquet.write(trained[1], parquet.read(trained[1]).iloc[::-1], HISTORY)
+    found = records_of(trained, settings, tmp_path / "b").set_index(["run", "beta", "metric"])["value"].sort_index()
+    pd.testing.assert_series_equal(found, expected, check_exact=True)
+
+
 def test_damaged_predictions_are_told(trained, settings, tmp_path):
     table = parquet.read(trained[0])
     nan = table.assign(prediction=table["prediction"].mask(table.index == 5))
