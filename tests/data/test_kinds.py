@@ -35,7 +35,7 @@ def seventh(value, column):
         ("-", "'-' is not a number"),
         ("1_000", "'1_000' is not a number; if it stands for 1000, set tables.houses.thousands to '_'"),
         ('"1,000"', "'1,000' is not a number; if it stands for 1000, set tables.houses.thousands to ','"),
-        ('"1.000,5"', "stands for 1000, set tables.houses.thousands to '.' and tables.houses.decimal to ','"),
+        ('"1.000,5"', "stands for 1000.5, set tables.houses.thousands to '.' and tables.houses.decimal to ','"),
         ('"1,5"', "'1,5' is not a number; if its comma is a decimal one, set tables.houses.decimal to ','"),
         ("1 000", "'1 000' is not a number; if it stands for 1000, set tables.houses.thousands to ' '"),
         ("12%", "'12%' is not a number"),
@@ -176,3 +176,13 @@ def test_numbers_that_are_declared_as_categories_keep_their_spelling(tmp_path):
     assert set(values["rooms"]) == {"00", "01"} and "categories: rooms (2: 00, 01)" in summary
     content = parquet_bytes(zone=pa.array([i % 2 for i in range(120)]), price=pa.array(KEPT["price"]))
     assert set(prepare(tmp_path, content, categorical=("zone",))[0]["zone"]) == {"0", "1"}
+
+
+def test_of_words_the_one_that_is_no_name_is_told(tmp_path):
+    content = text(city=lambda i: "north" if i != 6 else "12%")
+    assert "line 8, column 'city': '12%' is not a number; correct it, or list the column in" in refused(
+        tmp_path, content
+    )
+    assert set(prepare(tmp_path, content, categorical=("city",))[0]["city"]) == {"north", "12%"}
+    ranges = text(city=lambda i: ("1-2", "3-4", "10:30", "n° 5")[i % 4])
+    assert set(prepare(tmp_path, ranges)[0]["city"]) == {"1-2", "3-4", "10:30", "n° 5"}

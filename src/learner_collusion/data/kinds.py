@@ -96,12 +96,14 @@ def _used(raw: Columns, column: str, values: pd.Series, found: Typed) -> pd.Seri
     if set(different.str.lower()) <= {"true", "false"} and not target:
         found.truths.append(column)
         return values.str.lower().map({"true": 1.0, "false": 0.0})
-    if not fits.any() and table.categorical is None and not target and not different.map(_no_name).any():
+    others = different[~fits.astype(bool)]
+    no_names = others[others.map(_no_name)]
+    if not fits.any() and table.categorical is None and not target and no_names.empty:
         _check_levels(raw, column, values, len(different))
         found.words.append(column)
         found.told += [f"{column} is the same in every row"] * (len(different) == 1)
         return values
-    word = different[~fits.astype(bool)].iloc[0]
+    word = others.iloc[0] if no_names.empty or fits.any() else no_names.iloc[0]
     place = raw.place(int(np.argmax((values == word).to_numpy(bool))), column)
     raise UserError(f"{place}: {word!r} {_why(raw, column, word, different, bool(fits.any()), found.decimal)}")
 
@@ -119,7 +121,7 @@ def _why(raw: Columns, column: str, word: str, different: pd.Series, mixed: bool
     if _INFINITE.fullmatch(word):
         return f"is not a finite number; correct it, or list it in {key}.missing."
     if (grouped := _GROUPED.fullmatch(word)) and table.thousands is None and grouped[1] != grouped[2]:
-        mark, digits = grouped[1], re.sub(r"\D", "", word.partition(grouped[2])[0] if grouped[2] else word)
+        mark, digits = grouped[1], word.replace(grouped[1], "").replace(",", ".")
         also = f" and {key}.decimal to {grouped[2] or ','!r}" if mark == decimal else ""
         comma = f" (if its comma is a decimal one, {key}.decimal to ',')" if mark == "," and decimal == "." else ""
         return (
@@ -128,7 +130,7 @@ def _why(raw: Columns, column: str, word: str, different: pd.Series, mixed: bool
     if decimal == "." and _COMMA.fullmatch(word):
         return f"is not a number; if its comma is a decimal one, set {key}.decimal to ',', else {other}."
     if formats := [
-        one for one in _DATE_FORMATS if not mixed and _DATE.fullmatch(word) and _fit(different.iloc[:1], one)
+        one for one in _DATE_FORMATS if not mixed and _DATE.fullmatch(word) and _fit(pd.Series([word]), one)
     ]:
         fitting = [one for one in formats if _fit(different, one)]
         such = " or ".join(f"{{{column}: {one!r}}}" for one in fitting) + ", whichever is right" * (len(fitting) > 1)
