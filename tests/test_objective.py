@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from learner_collusion import AugmentedLoss, decompose
+from learner_collusion import AugmentedLoss, decompose, split_learners
 
 CASES = [("squared_error", "output"), ("cross_entropy", "probability"), ("cross_entropy", "score"), ("brier", "output")]
 
@@ -311,3 +311,29 @@ def test_beta_outside_can_be_asked_for():
     loss.beta = -3
     with pytest.raises(ValueError, match="must be finite"):
         loss.beta = float("nan")
+
+
+def test_learners_that_are_stacked_in_the_batch():
+    """Learner after learner, as `torch.cat` over learners gives: the same loss and gradients as learner by learner."""
+    nets = [torch.nn.Linear(3, 4) for _ in range(5)]
+    x, y = torch.randn(7, 3), torch.randint(4, (7,))
+    stacked, apart = torch.cat([net(x) for net in nets]), torch.stack([net(x) for net in nets], 1)
+    assert torch.equal(split_learners(stacked, 5), apart)
+    loss = AugmentedLoss(0.5, "cross_entropy", "probability")
+    given = stacked.detach().requires_grad_()
+    loss(split_learners(given, 5), y).backward()
+    assert loss(split_learners(stacked, 5), y) == loss(apart, y) and given.grad.abs().sum() > 0
+    assert split_learners(torch.arange(6), 3).tolist() == [[0, 2, 4], [1, 3, 5]]
+    for rows, learners in ((7, 2), (6, 0), (0, 3)):
+        with pytest.raises(ValueError, match="no multiple"):
+            split_learners(torch.zeros(rows, 2), learners)
+
+
+def test_joint_training_of_averaged_scores_is_fusion():
+    """Ensemble-PyTorch's Fusion averages the outputs of its estimators and takes the criterion of the mean: beta = 1."""
+    outputs, y = torch.randn(9, 5, 4), torch.randint(4, (9,))
+    ours = AugmentedLoss(1.0, "cross_entropy", "score")(outputs, y)
+    assert float(ours) == pytest.approx(float(torch.nn.functional.cross_entropy(outputs.mean(1), y)), rel=1e-6)
+    targets = torch.randn(9, 4)
+    mean = torch.nn.functional.mse_loss(outputs.mean(1), targets)  # over the outputs, too: a quarter of the sum
+    assert float(AugmentedLoss(1.0)(outputs, targets)) == pytest.approx(4 * float(mean), rel=1e-6)

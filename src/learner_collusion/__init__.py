@@ -10,6 +10,7 @@ _CORE = {
     "decompose": "decomposition",
     "Decomposition": "decomposition",
     "AugmentedLoss": "objective",
+    "split_learners": "objective",
     "EnsembleDiversity": "metric",
     "debias": "diagnostics",
     "bias_share": "diagnostics",

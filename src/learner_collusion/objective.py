@@ -116,3 +116,25 @@ def _fixed_weights(weights: Array) -> Tensor:
     if readable(weights):
         check_convex(as_weights(weights, weights.new_empty(1, len(weights), dtype=torch.float64)))
     return weights
+
+
+def split_learners(outputs: Tensor, learners: int) -> Tensor:
+    """Outputs of all learners one after the other, ((learners x batch), ...), as AugmentedLoss takes them, (batch, learners, ...).
+
+    For models that put the learners into the batch, so that the rows 0 to batch - 1 are those of the first learner
+    (torch-uncertainty's ensembles, `torch.cat` over learners). The targets stay (batch, ...): not repeated for each learner.
+    A view, without a copy; gradients flow through it.
+
+    Errors: ValueError unless the rows are a multiple of `learners`.
+
+    **Example**
+    >>> split_learners(torch.tensor([1.0, 2.0, 10.0, 20.0]), learners=2)
+    tensor([[ 1., 10.],
+            [ 2., 20.]])
+    """
+    rows = outputs.shape[0] if outputs.ndim else 0
+    if learners < 1 or rows == 0 or rows % learners:
+        raise ValueError(
+            f"{rows} rows are no multiple of {learners} learners: each learner must have predicted the whole batch."
+        )
+    return outputs.unflatten(0, (learners, rows // learners)).transpose(0, 1)

@@ -103,7 +103,7 @@ def test_an_addition_makes_nothing_stale(package, file, text):
             "native/convolution/kernel.h",
             "best = best <= 0 ? Lanes{} : best;",
             "best = best <= 1 ? Lanes{} : best;",
-            CELLS,
+            CELLS | PICTURES,
         ),
         ("models/mlp.py", "1 / np.sqrt(inputs)", "2 / np.sqrt(inputs)", SWEEP),
         ("measures.py", "total.T / draws", "total.T / len(draws)", {"evaluate"}),
@@ -223,7 +223,7 @@ def test_a_local_name_is_not_that_of_the_module(package, body):
 
 
 def test_flags_of_the_compiler_count(package):
-    assert stale_after(lambda: edit(package / "native/flags.toml", "-O3", "-O2")) == SWEEP | CELLS
+    assert stale_after(lambda: edit(package / "native/flags.toml", "-O3", "-O2")) == SWEEP | CELLS | PICTURES
     assert stale_after(lambda: edit(package / "native/flags.toml", "# One file", "# A file")) == set()
 
 
