@@ -125,11 +125,11 @@ def test_what_is_not_there(tmp_path, monkeypatch):
     said = refused(tmp_path, "/nowhere/imagenet")
     assert "imagenet.datasets.tiny.folder" in said and "LEARNER_COLLUSION_MIRROR" in said
     output = tmp_path / "i.parquet"
-    for given in ({}, {"folder": "x"}, {"file": "x.tar"}):
+    for given in ({}, {"folder": "/x"}, {"file": "x.tar"}):
         line = imagenet.prepare("tiny", settings(missing="leave_out", **given), output, str(tmp_path))
         metadata = index_of.parquet.read_metadata(output)
         assert metadata["dataset"] == "tiny" and metadata["missing"] in line and "left out" in line
-        assert str(tmp_path) not in metadata["missing"]
+        assert str(tmp_path) not in metadata["missing"] and "/x" not in metadata["missing"]
         with pytest.raises(UserError, match="is not available"):
             index_of.read(output)
 
@@ -142,7 +142,7 @@ def renamed(pictures, change):
 def test_a_flat_val_without_labels(tmp_path, pictures):
     said = refused(tmp_path, make.write(tmp_path / "set", make.flat(pictures)))
     assert (
-        "6 pictures of val" in said
+        "6 pictures without class folders" in said
         and "devkit_t12" in said
         and "LOC_val_solution.csv" in said
         and "val/<class>/" in said
@@ -151,12 +151,12 @@ def test_a_flat_val_without_labels(tmp_path, pictures):
 
 def test_a_flat_train(tmp_path, pictures):
     flat = renamed(pictures, lambda p: f"train/{p.rsplit('/', 1)[1]}" if p.startswith("train") else p)
-    assert "lie in no class folder" in refused(tmp_path, make.write(tmp_path / "set", flat))
+    assert "12 pictures in no class folder" in refused(tmp_path, make.write(tmp_path / "set", flat))
 
 
 def test_a_val_that_is_half_sorted(tmp_path, pictures):
     half = renamed(pictures, lambda p: p.replace(f"val/{W[0]}/", "val/"))
-    assert "2 of the 6 pictures of val" in refused(tmp_path, make.write(tmp_path / "set", half))
+    assert "2 of its 6 pictures" in refused(tmp_path, make.write(tmp_path / "set", half))
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
@@ -220,7 +220,7 @@ def test_half_of_the_devkit(tmp_path, pictures):
 def test_a_picture_in_the_folder_of_another_class(tmp_path, pictures):
     given = renamed(pictures, lambda p: p.replace(f"train/{W[0]}/{W[0]}_1.", f"train/{W[1]}/{W[0]}_1."))
     said = refused(tmp_path, make.write(tmp_path / "set", given))
-    assert f"train/{W[1]}/{W[0]}_1.JPEG (of {W[0]})" in said and "1 picture of train" in said
+    assert f"train/{W[1]}/{W[0]}_1.JPEG (of {W[0]})" in said and "train has 1 picture in another class" in said
 
 
 def test_a_val_in_the_order_of_the_devkit(tmp_path, pictures):
@@ -233,7 +233,7 @@ def test_a_val_in_the_order_of_the_devkit(tmp_path, pictures):
     (tmp_path / "i.parquet").unlink()
     make.kaggle(tmp_path / "set", pictures)
     said = refused(tmp_path, tmp_path / "set")
-    assert "6 pictures of val lie in another class than LOC_val_solution.csv says" in said and "meta.mat" in said
+    assert "val has 6 pictures in another class than LOC_val_solution.csv says" in said and "meta.mat" in said
     given = renamed(pictures, lambda p: p.replace(f"{W[0]}/ILSVRC2012_val_00000001", f"{W[1]}/ILSVRC2012_val_00000293"))
     said = refused(tmp_path, make.write(tmp_path / "known", given))
     assert f"ILSVRC2012_val_00000293.JPEG (of {W[0]})" in said and "devkit's meta.mat" in said
@@ -259,7 +259,7 @@ def test_links(tmp_path, pictures):
     (tmp_path / "i.parquet").unlink()
     (tmp_path / "elsewhere/val" / W[0] / "gone.JPEG").symlink_to("nowhere")
     said = refused(tmp_path, tmp_path / "set")
-    assert "1 link of tiny" in said and f"val/{W[0]}/gone.JPEG" in said
+    assert "tiny has 1 link to nowhere" in said and f"val/{W[0]}/gone.JPEG" in said
     (tmp_path / "elsewhere/val" / W[0] / "gone.JPEG").unlink()
     (tmp_path / "elsewhere/val" / W[0] / "up").symlink_to(tmp_path / "elsewhere/val")
     assert "a link to a folder that it lies in" in refused(tmp_path, tmp_path / "set")

@@ -108,13 +108,15 @@ def test_what_cannot_be_read_is_refused_by_name(tmp_path, pictures, words, packe
     given = pictures | {FIRST: DAMAGED[words](pictures[FIRST])}
     source = make.tar(tmp_path / "x.tar", given) if packed else make.write(tmp_path / "set", given)
     said = refused(tmp_path, source)
-    assert FIRST in said and words in said and "1 picture of tiny cannot be read" in said
+    assert FIRST in said and words in said and "tiny has 1 picture that cannot be read" in said
 
 
 def test_all_that_cannot_be_read_are_named_up_to_ten(tmp_path, pictures):
     given = {place: b"no" if place.startswith("train") else content for place, content in pictures.items()}
     said = refused(tmp_path, make.write(tmp_path / "set", given))
-    assert "12 pictures of tiny cannot be read" in said and "and 2 more" in said and said.count("no picture") == 10
+    assert (
+        "tiny has 12 pictures that cannot be read" in said and "and 2 more" in said and said.count("no picture") == 10
+    )
 
 
 def test_a_file_without_permission_is_named(tmp_path, pictures, monkeypatch):

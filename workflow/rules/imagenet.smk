@@ -5,8 +5,13 @@
 #           evaluation, split and metric)
 
 PICTURES = IMAGENET["datasets"]
-CLUSTER = IMAGENET["hardware"]
-GPUS = 0 if CLUSTER["device"] == "cpu" else CLUSTER["gpus_per_job"]
+TEAM = IMAGENET["hardware"]
+PROCESSES, NODES = TEAM["gpus_per_job"], TEAM["nodes"]
+GPUS = 0 if TEAM["device"] == "cpu" else PROCESSES
+# On one node the stage starts a process for each GPU; on several srun does, where the rule has the resource `mpi`.
+START = f"srun -n {PROCESSES} " if NODES > 1 else ""
+BY_SRUN = dict(mpi="srun", tasks=PROCESSES, nodes=NODES) if NODES > 1 else {}
+BY_SRUN |= dict(tasks_per_gpu=1) if NODES > 1 and GPUS else {}
 
 
 AWAITED = set()  # data sets whose pictures this run reads
@@ -111,16 +116,17 @@ rule train_imagenet:
         dataset="|".join(PICTURES),
     conda:
         "../../envs/environment.yaml"
-    threads: max(GPUS, 1) * (CLUSTER["threads"] + CLUSTER["workers"])
+    threads: (TEAM["threads"] + TEAM["workers"]) * (PROCESSES if NODES == 1 else 1)
     resources:
+        **BY_SRUN,
         runtime=imagenet_minutes,
-        mem_mb=16000 * max(GPUS, 1) if GPUS else 6000,
+        mem_mb=(16000 if GPUS else 6000) * PROCESSES // NODES,
         gpu=GPUS,
     params:
         code=cell_code("train_imagenet"),
     shell:
         f"""
-        python -m learner_collusion train_imagenet \
+        {START}python -m learner_collusion train_imagenet \
             --settings {{input.settings:q}} \
             --index {{input.index:q}} \
             --dataset {{wildcards.dataset:q}} \
@@ -130,9 +136,9 @@ rule train_imagenet:
             --beta {{wildcards.beta}} \
             --run {{wildcards.run}} \
             --history {{output.history:q}} \
-            --threads {CLUSTER["threads"]} \
-            --workers {CLUSTER["workers"]} \
-            --processes {max(GPUS, 1)} \
-            {hardware_flags(CLUSTER)} \
+            --threads {TEAM["threads"]} \
+            --workers {TEAM["workers"]} \
+            --processes {PROCESSES} \
+            {hardware_flags(TEAM)} \
             2>&1 | tee {{log:q}}
         """

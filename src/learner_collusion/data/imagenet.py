@@ -59,8 +59,8 @@ def prepare(dataset: str, settings: Pictures, output: str | Path, mirror: str | 
     checked = picture_checks.check(layout.root, pictures, dataset, lambda line: print(line, flush=True))
     if checked.wrong:
         raise UserError(
-            f"{_count(len(checked.wrong), 'picture')} of {dataset} cannot be read: {_some(checked.wrong)}; fetch them again, or "
-            "remove them and correct the counts in the configuration."
+            f"{dataset} has {_count(len(checked.wrong), 'picture')} that cannot be read: {_some(checked.wrong)}; fetch them again, "
+            "or remove them and correct the counts in the configuration."
         )
     _refuse_copies(dataset, pictures, checked.seen)
     wnids = sorted({picture.wnid for picture in pictures})
@@ -111,8 +111,9 @@ def _source(dataset: str, settings: Pictures, mirror: str | None) -> Path | None
 
 def _missing(dataset: str, settings: Pictures, mirror: str | None) -> str:
     """Why; without the paths of this machine, since records repeat it."""
-    if settings.folder or settings.file:
-        return f"{settings.folder or settings.file} does not exist here" + " or below the mirror" * bool(mirror)
+    if wanted := settings.folder or settings.file:
+        name = Path(wanted).name if Path(wanted).is_absolute() else wanted
+        return f"{name} does not exist here" + " or below the mirror" * bool(mirror)
     return f"no folder is set, and {f'the mirror has no {dataset}/' if mirror else 'there is no mirror'}"
 
 
@@ -128,8 +129,8 @@ def sort(dataset: str, settings: Pictures, source: Path, layout: Layout) -> list
     by_split = {split: [p for p in layout.pictures if p.split == split] for split in SPLITS}
     if layout.broken:
         raise UserError(
-            f"{_count(len(layout.broken), 'link')} of {dataset} lead nowhere: {_some(layout.broken)}; put the pictures where they "
-            "point to, or remove them."
+            f"{dataset} has {_count(len(layout.broken), 'link')} to nowhere: {_some(layout.broken)}; put the pictures where the "
+            "links point to, or remove the links."
         )
     for split, other in (SPLITS, SPLITS[::-1]):
         if not by_split[split]:
@@ -140,8 +141,8 @@ def sort(dataset: str, settings: Pictures, source: Path, layout: Layout) -> list
     flat = [p.path for p in by_split["train"] if p.wnid is None]
     if flat:
         raise UserError(
-            f"{_count(len(flat), 'picture')} of train lie in no class folder: {_some(flat)}; move each into train/<class>/, which is "
-            "the first part of its name in ImageNet."
+            f"train in {source} has {_count(len(flat), 'picture')} in no class folder: {_some(flat)}; move each into "
+            "train/<class>/, which is the first part of its name in ImageNet."
         )
     by_split["val"] = _labelled(source, by_split["val"])
     _same_classes(source, layout, by_split)
@@ -169,7 +170,8 @@ def _labelled(source: Path, pictures: list[Found]) -> list[Found]:
     flat = sum(p.wnid is None for p in pictures)
     if 0 < flat < len(pictures):
         raise UserError(
-            f"{flat:,} of the {len(pictures):,} pictures of val lie in no class folder: sort all of them, or none, into val/<class>/."
+            f"val in {source} has {flat:,} of its {len(pictures):,} pictures in no class folder: sort all, or none, into "
+            "val/<class>/."
         )
     found = picture_labels.read(source)
     if not flat:
@@ -178,8 +180,9 @@ def _labelled(source: Path, pictures: list[Found]) -> list[Found]:
         return pictures
     if found is None:
         raise UserError(
-            f"The {_count(flat, 'picture')} of val in {source} lie flat, without their classes: put {picture_labels.DEVKIT} "
-            f"(image-net.org) or {picture_labels.KAGGLE} (Kaggle) beside train and val, or sort them into val/<class>/."
+            f"val in {source} has {_count(flat, 'picture')} without class folders, and nothing says their classes: put "
+            f"{picture_labels.DEVKIT} (image-net.org) or {picture_labels.KAGGLE} (Kaggle) beside train and val, or sort them into "
+            "val/<class>/."
         )
     name, labels = found
     stems = [picture_labels.stem(p.name) for p in pictures]
@@ -199,7 +202,7 @@ def _compare(pictures: list[Found], name: str, labels: dict[str, str]) -> None:
     if wrong:
         lines = [f"{p.path} (of {labels[picture_labels.stem(p.name)]})" for p in wrong]
         raise UserError(
-            f"{_count(len(wrong), 'picture')} of val lie in another class than {name} says: {_some(lines)}; {_SORT}."
+            f"val has {_count(len(wrong), 'picture')} in another class than {name} says: {_some(lines)}; {_SORT}."
         )
 
 
@@ -247,8 +250,8 @@ def _as_named(by_split: dict[str, list[Found]]) -> None:
                 wrong.append(f"{p.path} (of {own})")
         if wrong:
             raise UserError(
-                f"{_count(len(wrong), 'picture')} of {split} lie in the folder of another class: {_some(wrong)}; "
-                + (_SORT if split == "val" else "move each to the class that its name begins with")
+                f"{split} has {_count(len(wrong), 'picture')} in another class than known: {_some(wrong)}; "
+                + (_SORT if split == "val" else "move each into the class that its name begins with")
                 + "."
             )
 

@@ -50,7 +50,7 @@ def accuracies(settings, entry: Table, output: str, parquet: str, records: str) 
     text = f"# {entry.title}\n\n" + f"**{settings.note}**\n\n" * bool(settings.note)
     for name, why in metadata.get("missing", {}).items():
         text += f"**{settings.titles.get(name, name)} is left out: {why}.**\n\n"
-    text += f"{_caption(settings, rows)}\n\n{table(map(_line, rows))}\n{_gaps(rows)}"
+    text += f"{_caption(settings, rows)}\n\n{table(_line(row, settings.options['of_the_paper']) for row in rows)}\n{_gaps(rows)}"
     write_text(output, text)
 
 
@@ -98,11 +98,12 @@ def _caption(settings, rows: list[dict]) -> str:
     return text + f"Parameters of one learner, {options['classes']:,} classes: {listed}."
 
 
-def _line(row: dict) -> dict[str, str]:
+def _line(row: dict, of_the_paper: bool) -> dict[str, str]:
     shown = {"base learner": row["title"], "M": row["learners"], "training": row["training"]}
     for name, title in (("top1", "top-1"), ("top5", "top-5")):
         shown |= {title: _number(row[name]), f"{title}, paper": _number(row[f"{name}_paper"])}
-        shown[f"{title}, difference"] = _number(row[f"{name}_difference"], sign=True)
+        if of_the_paper:
+            shown[f"{title}, difference"] = _number(row[f"{name}_difference"], sign=True)
     return shown | {"learners, top-1": _number(row["learners_top1"])}
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -141,7 +142,7 @@ def on_workers(
 
 def _part(table: pa.Table, kept: Kept | None, split: str, count: int | None, seed: int, dataset: str) -> Part:
     """The pictures of a split, or `count` random ones: the same for every cell."""
-    rows = np.flatnonzero(table["split"].to_numpy() == split)
+    rows = np.flatnonzero(pc.equal(table["split"], split))
     if count is not None and count < len(rows):
         chosen = generator(seed, dataset, split, "subset").permutation(len(rows))[:count]
         rows = rows[np.sort(chosen)]

@@ -147,7 +147,11 @@ def check(config: dict) -> None:
         if len(given) != 1:
             said = " and ".join(given) or "none"
             raise UserError(f"{where}.datasets.{name} needs one of folder, file and drawn, and has {said}: keep one.")
-    processes = imagenet["hardware"]["gpus_per_job"]
+    processes, nodes = imagenet["hardware"]["gpus_per_job"], imagenet["hardware"]["nodes"]
+    if processes % nodes:
+        raise UserError(
+            f"{where}.hardware has {processes} gpus_per_job on {nodes} nodes: choose a multiple of the nodes."
+        )
     for model in imagenet["enabled"]:
         keys = protocol(config, model)
         if keys["batch_size"] % (processes * keys["accumulate"]):

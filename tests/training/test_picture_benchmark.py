@@ -1,0 +1,26 @@
+"""benchmarks/pictures.py in a tiny form: every way gives pictures, from drawn ones and from a tar."""
+
+import sys
+from pathlib import Path
+
+import drawn_pictures as make
+import pytest
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+    import pictures
+
+    yield pictures
+    sys.modules.pop("pictures")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_every_way_is_measured(benchmark, tmp_path, packed):
+    archive = make.tar(tmp_path / "x.tar", make.drawn()) if packed else None
+    options = {"workers": 0, "seconds": 0.01, "size": 16, "batch": 4, "rounds": 1, "drawn": 24}
+    found = benchmark.throughput(archive=archive and str(archive), **options)
+    for rates in (found["pictures_per_second"], found["core_milliseconds"]):
+        assert set(rates) == {"exact", "scaled", "kept", "torchvision"} and min(rates.values()) > 0
+    assert found["ratio"] > 0 and found["core_ratio"] > 0 and found["size"] == 16
