@@ -128,7 +128,7 @@ def test_the_stage_is_light_at_import():
 
 def test_killed_on_one_process_and_resumed_on_two_ends_with_the_same_numbers(index, mapping, tmp_path):
     """The command itself, killed with SIGKILL when it has written a checkpoint."""
-    slow = {"epochs": 4, "learning_rate": 0.003}  # at a high rate rounding grows within a dozen steps
+    slow = {"epochs": 4, "learning_rate": 2e-4}  # at a high rate rounding grows to percents within a dozen steps
     longer = mapping | {"protocol": mapping["protocol"] | slow}
     (tmp_path / "settings.yaml").write_text(yaml.safe_dump(longer))
 
