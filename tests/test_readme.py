@@ -36,6 +36,16 @@ def test_a_python_block_runs(block, capsys):
         assert re.search(r"Ensemble of (5|20) learners", printed)
 
 
+def test_the_costs_are_those_that_the_benchmark_counts(config, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import costs
+
+    lines = costs.rows(config)
+    assert costs.written(README, lines) == README
+    assert sum(int(row["jobs"]) for row in lines if row["part"].startswith("images")) == 345
+    assert sum(int(row["jobs"]) for row in lines if row["part"].startswith("ImageNet")) == 16
+
+
 def test_links_lead_somewhere():
     for document in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for link in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):

@@ -1,5 +1,6 @@
 """The ci preset, made once: every rule runs, a second call does nothing, and only what changed is made again."""
 
+import pandas as pd
 import pytest
 from workflows import copy_of_the_clone, plan, planned, snakemake
 
@@ -36,7 +37,16 @@ def test_everything_is_made(made):
         assert (made / f"results/tables/{name}.md").stat().st_size > 0
     claims = (made / "results/claims.md").read_text()
     assert "Fidelity 'ci', not the paper's" in claims
-    assert all(f"| {name} |" in claims for name in ("C15", "C5b", "C6", "C7", "C8", "C9", "C10", "C12", "C13", "C14"))
+    assert all(
+        f"| {name} |" in claims for name in ("C15", "C5b", "C6", "C7", "C8", "C9", "C10", "C11", "C12", "C13", "C14")
+    )
+    table = (made / "results/tables/table1_imagenet.md").read_text()
+    assert (
+        table.count("| independent |") == table.count("| joint |") == 8
+        and "on the validation pictures of drawn shapes" in table
+    )
+    sides = set(pd.read_csv(made / "results/figures/fig6_practical.csv")["quantity"])
+    assert sides == {"accuracy", "validation accuracy"}
     table = (made / "results/tables/table3_cnn.md").read_text()
     assert "Conv2d" in table and "docs/" not in table
     assert "fidelity: ci" in (made / "results/config.yaml").read_text()
@@ -83,6 +93,7 @@ def test_where_cells_run_retrains_nothing(made, tmp_path):
 
 TUNED = {"tune_dataset", "train_tabular", "evaluate", "aggregate", *RESULTS}
 CELLS = {"train_images", "aggregate", *RESULTS}
+PICTURES = {"train_imagenet", "aggregate", "table", *RESULTS}
 
 
 # Edits (file, old text or None to append, new text), and the rules that run after all of them together.
@@ -101,8 +112,10 @@ CHANGES = {
     ], {"figure", "claims_part", "claims", "settings"}),
     "a line of the MLP kernel concerns the tabular half":
         ([("native/engine/kernel.h", "(T)0.999 * square[p]", "(T)0.99 * square[p]")], TUNED),
-    "a line of the convolution concerns the image cells":
-        ([("native/convolution/kernel.h", "best = best <= 0 ?", "best = best <= 1 ?")], CELLS),
+    "a line of the convolution concerns all image cells":
+        ([("native/convolution/kernel.h", "best = best <= 0 ?", "best = best <= 1 ?")],
+         CELLS | PICTURES),
+    "a line of the batches of pictures concerns ImageNet": ([("training/pictures.py", "_AHEAD = 2", "_AHEAD = 3")], PICTURES),
     "fetch": ([("stages/fetch.py", "def fetch_table(", "def fetch_table(*_, ")], {"fetch", "prepare", *TUNED}),
     "prepare": ([("stages/prepare.py", "def prepare_images(", "def prepare_images(*_, ")], {"prepare", *CELLS}),
     "tune": ([("stages/tune.py", "DIVERGED = 10.0", "DIVERGED = 20.0")], TUNED),

@@ -20,8 +20,9 @@ def test_the_whole_paper_is_planned_in_seconds_without_torch(tmp_path):
     assert result.returncode == 0, result.stderr[-2000:]
     jobs = planned(result)
     assert (jobs["tune_dataset"], jobs["train_tabular"], jobs["evaluate"]) == (4, 4, 4)
-    assert (jobs["fetch"], jobs["prepare"]) == (7, 7) and (jobs["figure"], jobs["table"]) == (18, 3)
+    assert (jobs["fetch"], jobs["prepare"]) == (7, 7) and (jobs["figure"], jobs["table"]) == (18, 4)
     assert jobs["train_images"] == 345  # 350 less the 5 that Figures 6 and 18 share
+    assert (jobs["prepare_pictures"], jobs["train_imagenet"]) == (1, 16)
     assert min(ratios) < 4  # about 2
     # a torch that cannot be imported
     (tmp_path / "torch.py").write_text("raise ImportError('the plan imports torch')")
@@ -56,7 +57,56 @@ def test_figure_2_is_few_jobs_on_a_cluster(tmp_path):
 def test_cells_of_the_image_figures(tmp_path, figures, cells):
     targets = [f"results/figures/{name}.pdf" for name in figures]
     result = plan("--cores", "2", "--directory", tmp_path, *targets)
-    assert planned(result)["train_images"] == cells, result.stderr[-2000:]
+    jobs = planned(result)
+    assert jobs["train_images"] == cells, result.stderr[-2000:]
+    assert jobs.get("train_imagenet", 0) == (2 if "fig6_practical" in figures else 0)
+
+
+def test_table_1_and_figure_6_are_16_cells_with_no_imagenet_on_disk(tmp_path):
+    targets = ["results/tables/table1_imagenet.md", "results/figures/fig6_practical.pdf"]
+    jobs = planned(plan("--cores", "2", "--directory", tmp_path, *targets))
+    assert (jobs["train_imagenet"], jobs["prepare_pictures"], jobs["train_images"]) == (16, 1, 144)
+    assert (jobs["table"], jobs["figure"]) == (1, 1)
+
+
+def test_imagenet_that_is_not_there_is_one_sentence_before_any_job(tmp_path):
+    cell = "results/imagenet/imagenet/imagenet_resnet18/m5/beta0/run0/history.parquet"
+    result = snakemake("--cores", "1", "--directory", tmp_path, cell)
+    output = result.stdout + result.stderr
+    assert (
+        result.returncode != 0
+        and "ImageNet is not available: there is no imagenet here. Set imagenet.datasets" in output
+    )
+    assert "most recent call" not in output and not (tmp_path / "results").exists()
+
+
+def test_figure_6_takes_the_side_that_the_preset_makes(tmp_path):
+    preset = ("--configfile", "workflow/presets/imagenette.yaml", "--")
+    jobs = planned(plan("--cores", "2", "--directory", tmp_path, *preset, "results/figures/fig6_practical.pdf"))
+    assert jobs["train_imagenet"] == 2 and "train_images" not in jobs
+    jobs = planned(plan("--cores", "2", "--directory", tmp_path, *preset, "all"))
+    assert (jobs["train_imagenet"], jobs["figure"], jobs["table"], jobs["claims_part"]) == (16, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("hardware", "words"),
+    [
+        ("{}", ["gpu=1", "--processes 1", " python -m learner_collusion train_imagenet"]),
+        ("{gpus_per_job: 4}", ["gpu=4", "--processes 4", "threads: 36"]),
+        (
+            "{gpus_per_job: 4, nodes: 2}",
+            ["gpu=4", "mpi=srun, tasks=4, nodes=2, tasks_per_gpu=1", "srun -n 4 python", "threads: 9"],
+        ),
+        ("{device: cpu, workers: 0}", ["gpu=0", "--device cpu", "--workers 0"]),
+    ],
+)
+def test_how_many_gpus_share_a_cell_is_no_setting(tmp_path, hardware, words):
+    """In the command and the resources; the settings, and so the cells, stay as they are."""
+    cell = "results/imagenet/imagenet/imagenet_resnet18/m5/beta0/run0/history.parquet"
+    (tmp_path / "here.yaml").write_text(f"imagenet: {{hardware: {hardware}}}")
+    result = plan("-p", "--cores", "64", "--directory", tmp_path, cell, "--configfile", tmp_path / "here.yaml")
+    assert all(word in result.stdout for word in words), result.stdout[-3000:]
+    assert "gpus_per_job" not in result.stdout and "workers: " not in result.stdout
 
 
 def test_published_points_are_in_the_command_of_verify_alone(tmp_path):
@@ -111,7 +161,7 @@ def test_targets_by_name(tmp_path, target, rule):
 
 def test_data_fetches_every_data_set(tmp_path):
     jobs = planned(plan("--cores", "1", "--directory", tmp_path, "data"))
-    assert jobs["fetch"] == jobs["prepare"] == 7
+    assert jobs["fetch"] == jobs["prepare"] == 7 and jobs["prepare_pictures"] == 1
 
 
 def test_every_rule_explains_itself(tmp_path):
