@@ -173,3 +173,14 @@ def test_scaled_decoding(image):
         left, top, right, bottom = rounded
         np.testing.assert_array_equal(decode(content, box, 2), smaller[:, top:bottom, left:right])
     np.testing.assert_array_equal(decode(content, (7, 9, 30, 20)), whole[:, 9:29, 7:37])
+
+
+def test_long_checks_say_how_far_they_are(tmp_path, pictures, monkeypatch):
+    """Every half minute."""
+    clock = iter(range(0, 10_000, 20))
+    monkeypatch.setattr(picture_checks.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(picture_checks, "_CHUNK", 3)
+    said = []
+    found = find(make.write(tmp_path / "set", pictures))
+    picture_checks.check(found.root, found.pictures, "tiny", said.append)
+    assert said and all(" of 18 pictures" in line and "a second" in line for line in said)

@@ -1,19 +1,19 @@
 """benchmarks/pictures.py in a tiny form: every way gives pictures, from drawn ones and from a tar."""
 
-import sys
+import importlib.util
 from pathlib import Path
 
 import drawn_pictures as make
 import pytest
 
 
-@pytest.fixture
-def benchmark(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
-    import pictures
-
-    yield pictures
-    sys.modules.pop("pictures")
+@pytest.fixture(scope="module")
+def benchmark():
+    path = Path(__file__).parents[2] / "benchmarks/pictures.py"
+    spec = importlib.util.spec_from_file_location("benchmark_of_pictures", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -81,7 +81,7 @@ def _in_folder(source: Path) -> Layout:
     if not places:
         raise UserError(
             f"{source} holds neither train/ and val/ nor their tars: give the folder that holds train/<class>/ and val/, or "
-            "ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar."
+            "ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar; a tar of both splits is given as `file`."
         )
     if len(places) > 1:
         raise UserError(f"{source} holds the pictures more than once ({places[0]} and {places[1]}): give one of them.")
