@@ -72,6 +72,12 @@ def test_what_is_not_available_is_named(tmp_path):
     assert "**Imagenette is left out: there is no such file.**" in text
 
 
+def test_models_that_are_not_trained_yet_have_dashes(tmp_path):
+    text, rows = made(tmp_path, settings(), write(tmp_path, models=MODELS[:1]))
+    assert rows["runs"].tolist() == [1, 1, 0, 0, 0, 0] and rows["top1"].notna().tolist() == [True, True, *[False] * 4]
+    assert "in percent, one run," in text and "a dash: not trained" in text
+
+
 def test_the_mean_over_several_runs(tmp_path):
     text, rows = made(tmp_path, settings(runs=2), write(tmp_path, runs=2))
     np.testing.assert_allclose(rows["top1"].iloc[0], 50.5, rtol=1e-12)

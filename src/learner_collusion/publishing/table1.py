@@ -83,13 +83,13 @@ def _caption(settings, rows: list[dict]) -> str:
     options = settings.options
     [dataset] = {one["dataset"] for one in options["experiments"].values()}
     name = settings.titles.get(dataset, dataset)
-    counts = sorted({row["runs"] for row in rows})
-    runs = "one run" if counts == [1] else f"mean over {' or '.join(map(str, counts))} runs"
+    counts = sorted({row["runs"] for row in rows if row["runs"]})
+    runs = "one run" if counts in ([], [1]) else f"mean over {' or '.join(map(str, counts))} runs"
     parameters = {row["title"]: row["parameters"] for row in rows}
     listed = ", ".join(f"{title} {count:,}" for title, count in parameters.items())
     text = (
         f"Accuracy of the ensembles on the validation pictures of {name} in percent, {runs}, at the evaluation of the lowest "
-        "validation ERR. M: learners; *learners*: the mean top-1 accuracy of the single ones. "
+        "validation ERR; a dash: not trained. M: learners; *learners*: the mean top-1 accuracy of the single ones. "
     )
     if not options["of_the_paper"]:
         text += "The paper's numbers are of ImageNet, so they stand beside ours and no difference is taken. "
