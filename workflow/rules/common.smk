@@ -101,6 +101,11 @@ DATASETS = [name for name in TABULAR["datasets"] if "tabular" in PARTS] + [
 
 if not_there := tables.not_there(CONFIG, DATASETS):
     raise WorkflowError(not_there)
+if tables.own_names(CONFIG, PAPER) and Path.cwd() == ROOT.resolve():
+    raise WorkflowError(
+        "A study of your own tables has a folder of its own, so that it does not mix with "
+        "the paper's results: add --directory and its name."
+    )
 configuration.use_mirror(CONFIG, STARTED_IN)
 if warning := outdated_library():
     logger.warning(warning)
