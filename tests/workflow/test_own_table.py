@@ -114,6 +114,13 @@ def test_a_file_that_is_not_there_is_told_before_anything_runs(tmp_path):
     assert result.returncode != 0 and "tables.mine lacks a key: 'target'" in result.stdout + result.stderr
 
 
+def test_a_study_does_not_mix_with_the_papers_results(tmp_path):
+    (tmp_path / "houses.csv").write_text(PLAIN)
+    (tmp_path / "mine.yaml").write_text(PRESETS[0].replace("../", ""))
+    result = plan("--cores", "1", "--configfile", tmp_path / "mine.yaml", "--", "data")
+    assert result.returncode != 0 and "add --directory and its name" in result.stdout + result.stderr
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -112,6 +112,11 @@ DATASETS += [IMAGENET["dataset"]] if "imagenet" in PARTS else []
 
 if not_there := tables.not_there(CONFIG, DATASETS):
     raise WorkflowError(not_there)
+if tables.own_names(CONFIG, PAPER) and Path.cwd() == ROOT.resolve():
+    raise WorkflowError(
+        "A study of your own tables has a folder of its own, so that it does not mix with "
+        "the paper's results: add --directory and its name."
+    )
 workflow.execute = guarded(workflow, logger.warning, WorkflowError)
 configuration.use_mirror(CONFIG, STARTED_IN)
 if warning := outdated_library():
