@@ -78,7 +78,7 @@ def converted(kind: type, mapping: dict):
 
 def own_part(kind: type, mapping: dict) -> dict:
     """The keys of a stage's settings, as its settings file has them."""
-    return {field.name: mapping[field.name] for field in dataclasses.fields(kind)}
+    return {field.name: mapping[field.name] for field in dataclasses.fields(kind) if field.name in mapping}
 
 
 @pytest.fixture

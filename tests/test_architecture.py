@@ -32,7 +32,7 @@ ROOMS = [
 ]
 LEVEL = {name: level for level, room in enumerate(ROOMS) for name in room}
 # Entries by name, read while Snakemake parses: they import nothing of this package but errors.
-REGISTRIES = ("data.registry", "models.registry", "figures.registry", "publishing.registry")
+REGISTRIES = ("data.registry", "models.registry", "training.registry", "figures.registry", "publishing.registry")
 REGISTRIES += tuple(
     f"claims.catalogue.{name}" for name in ("__init__", "entry", "theory", "tabular", "images", "imagenet")
 )

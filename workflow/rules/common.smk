@@ -32,6 +32,7 @@ from learner_collusion.plan import (
 from learner_collusion.plan.guard import guarded
 from learner_collusion.plan.provenance import fingerprint, outdated_library
 from learner_collusion.publishing.registry import TABLES
+from learner_collusion.training.registry import learner_code
 
 # Jobs use the interpreter that runs Snakemake (unless a conda environment comes before it) and the code of this clone. A
 # model of the user's is found in the folder where Snakemake was started, whatever --directory says.
@@ -150,6 +151,11 @@ wildcard_constraints:
 def code(stage, *roots):
     """The fingerprint of a stage's code: its module, and what it chooses by name."""
     return fingerprint(f"stages.{stage}", *roots)
+
+
+def tabular_code(stage):
+    """The code of a stage that trains on tables: its own, and that of a class of the user's."""
+    return code(stage, *learner_code(TABULAR.get("learner")))
 
 
 def settings_text(wildcards):

@@ -23,7 +23,7 @@ rule sensitivity:
         mem_mb=growing(4000),
         gpu=0 if TABULAR["device"] == "cpu" else 1,
     params:
-        code=code("sensitivity"),
+        code=tabular_code("sensitivity"),
     shell:
         """
         python -m learner_collusion sensitivity \

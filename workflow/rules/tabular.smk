@@ -27,7 +27,7 @@ rule tune_dataset:
         mem_mb=growing(4000),
         gpu=0 if TABULAR["device"] == "cpu" else 1,
     params:
-        code=code("tune"),
+        code=tabular_code("tune"),
     shell:
         f"""
         python -m learner_collusion tune \
@@ -63,7 +63,7 @@ rule train_tabular:
         mem_mb=growing(4000),
         gpu=0 if TABULAR["device"] == "cpu" else 1,
     params:
-        code=code("train_tabular"),
+        code=tabular_code("train_tabular"),
     shell:
         """
         python -m learner_collusion train_tabular \

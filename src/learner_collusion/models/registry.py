@@ -70,6 +70,11 @@ def builder(model: str):
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise UserError(f"The model {model!r} cannot be imported ({error}): check its dotted path.") from None
+    except Exception as error:  # whatever the user's module raises
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"The model {model!r} cannot be imported ({type(error).__name__}: {reason}): correct its module."
+        ) from error
     if not callable(found):
         raise UserError(f"The model {model!r} is no function or class: check its dotted path.")
     return found

@@ -7,6 +7,7 @@ import copy
 import difflib
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -36,6 +37,8 @@ PAPER = _shipped("config.yaml")
 
 protocol = FAMILIES["images"].protocol  # how the image cells of a protocol are trained
 
+# Of the MLPs; a class of the user's has options of its own.
+_GRID = ("learning_rate", "batch_size", "weight_decay", "learners", "hidden_units", "layers")
 # What else is compared with the paper's: not a part, but what some figures and claims depend on.
 _OTHERS = {"claims": ("claims.confidence",), "illustration": ("illustration",)}
 
@@ -89,6 +92,7 @@ def schema() -> dict:
     """The JSON schema, with the names that the registries declare."""
     found = load(SCHEMA)
     dotted = {"type": "string", "pattern": f"^{DOTTED_PATH.pattern}$"}
+    found["$defs"]["dotted"] = dotted
     found["$defs"]["model"] = {"anyOf": [{"enum": list(MODELS)}, dotted]}
     found["$defs"]["part"] = {"enum": list(PARTS)}
     found["$defs"]["source"] = {"enum": list(IMAGE_SOURCES)}
@@ -107,6 +111,7 @@ def check(config: dict) -> None:
     families.check(config)
     if "sensitivity" in config["parts"]:
         _check_variants(config)
+    _check_learner(config["tabular"])
 
 
 def _check_finite(value, where: str = "") -> None:
@@ -116,6 +121,19 @@ def _check_finite(value, where: str = "") -> None:
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inside in pairs:
         _check_finite(inside, f"{where}.{key}" if where else str(key))
+
+
+def _check_learner(tabular: dict) -> None:
+    """Without a class of the user's the grid holds what the MLPs have, all of it."""
+    where, grid = "tabular.tuning.grid", tabular["tuning"]["grid"]
+    if tabular.get("learner"):
+        return
+    if tabular.get("learner_options"):
+        raise UserError(
+            "The configuration's tabular.learner_options needs tabular.learner, the dotted path of a class: add it."
+        )
+    if unknown := sorted(set(grid) - set(_GRID)):
+        raise UserError(_unknown(f"{where}.{unknown[0]}", unknown[0], _GRID))
 
 
 def _check_variants(config: dict) -> None:
@@ -134,9 +152,7 @@ def _sentence(error) -> str:
     if error.validator == "additionalProperties":
         allowed = list(error.schema.get("properties", {}))
         wrong = sorted(set(error.instance) - set(allowed))[0]
-        close = difflib.get_close_matches(wrong, allowed, 1)
-        hint = f"did you mean {close[0]!r}?" if close else f"allowed here: {', '.join(allowed)}."
-        return f"The configuration has an unknown key {'.'.join(filter(None, [where, wrong]))!r}: {hint}"
+        return _unknown(".".join(filter(None, [where, wrong])), wrong, allowed)
     if error.validator == "required":
         return f"The configuration's {where or 'top level'} lacks a key: {error.message}; copy it from config.yaml."
     if "beta" in where and error.validator in ("minimum", "maximum"):
@@ -158,6 +174,12 @@ def _sentence(error) -> str:
             f"as {float(error.instance):.1e}, and without quotes."
         )
     return f"The configuration's {where} is wrong: {error.message}; see the comments in config.yaml."
+
+
+def _unknown(where: str, wrong: str, allowed: Sequence[str]) -> str:
+    close = difflib.get_close_matches(wrong, allowed, 1)
+    hint = f"did you mean {close[0]!r}?" if close else f"allowed here: {', '.join(allowed)}."
+    return f"The configuration has an unknown key {where!r}: {hint}"
 
 
 def _is_number(text: str) -> bool:
@@ -193,9 +215,10 @@ def _compared(config: dict, paper: dict, part: str, experiments: list[str]) -> l
 
 
 def _at(config: dict, path: str):
-    for key in path.split("."):
+    *folders, last = path.split(".")
+    for key in folders:
         config = config[key]
-    return config
+    return config.get(last)
 
 
 def note(config: dict, paper: dict, *parts: str) -> str:

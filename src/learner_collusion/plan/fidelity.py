@@ -15,7 +15,8 @@ _ELSEWHERE = ("engine", "device")
 
 def recorded(settings: dict) -> dict:
     """The part of a stage's settings that its output keeps in the metadata: what decides the numbers."""
-    return {key: value for key, value in settings.items() if key not in _ELSEWHERE}
+    mlps = ("learner", "learner_options") if not settings.get("learner") else ()
+    return {key: value for key, value in settings.items() if key not in (*_ELSEWHERE, *mlps)}
 
 
 def labelled(settings: T, metadata: dict) -> T:

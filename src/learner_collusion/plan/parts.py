@@ -17,7 +17,7 @@ class Part:
     judged: bool = True
 
 
-_KEYS = ("datasets", "runs", "betas", "split", "preprocessing", "training", "tuning", "codependence")
+_KEYS = ("datasets", "runs", "betas", "split", "preprocessing", "training", "tuning", "codependence", "learner")
 _TABULAR = tuple(f"tabular.{key}" for key in _KEYS)
 
 PARTS = {

@@ -3,8 +3,10 @@
 import pandas as pd
 import pyarrow as pa
 
+from ..errors import UserError
 from .rows import unique
 
+_KINDS = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}
 HYPERPARAMETERS = ("learning_rate", "batch_size", "weight_decay", "learners", "hidden_units", "layers")
 _POINT = [
     ("learning_rate", pa.float64()),
@@ -61,6 +63,27 @@ RECORDS = pa.schema(
         ("value", pa.float64()),
     ]
 )
+
+
+def with_options(schema: pa.Schema, options: dict[str, list]) -> pa.Schema:
+    """TRIALS or BEST of a user's class: its options, by their values in the grid, in the place of those of the MLPs.
+
+    Errors: UserError for values of several types, or a name that another column has.
+    """
+    others = [field for field in schema if field.name not in ("hidden_units", "layers")]
+    fields = []
+    for name, values in options.items():
+        kinds = {type(value) for value in values}
+        kind = _KINDS.get(kinds.pop()) if len(kinds) == 1 else pa.float64() if kinds == {int, float} else None
+        if kind is None:
+            raise UserError(
+                f"tabular.tuning.grid.{name} holds {values}: give numbers, or words, or true and false alone."
+            )
+        if name in [field.name for field in others]:
+            raise UserError(f"tabular.tuning.grid.{name} is the name of a column of the trials: rename the option.")
+        fields.append(pa.field(name, kind))
+    place = [field.name for field in others].index("learners") + 1
+    return pa.schema([*others[:place], *fields, *others[place:]])
 
 
 def by_beta(records: pd.DataFrame, dataset: str, metric: str) -> pd.DataFrame:

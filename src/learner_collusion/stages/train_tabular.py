@@ -12,6 +12,7 @@ from ..errors import UserError
 from ..plan import settings as plan
 from ..plan.fidelity import recorded
 from ..plan.provenance import fingerprint
+from ..training.registry import learner_code, users_learner
 from ..training.settings import Tabular, chosen_runs, identity
 
 
@@ -92,10 +93,11 @@ def train(
     from ..records.tabular import BEST, HISTORY, PREDICTIONS
     from ..training.engines import choose_engine
 
-    engine = choose_engine(settings.engine, settings.device)
-    if settings.engine == "auto" and settings.device == "cpu" and engine == "torch":
+    own = users_learner() if settings.learner else None
+    engine = (own.choose_engine if own else choose_engine)(settings.engine, settings.device)
+    if not own and settings.engine == "auto" and settings.device == "cpu" and engine == "torch":
         print("The native engine was not built; PyTorch trains, ten to thirty times slower.", flush=True)
-    tuned = parquet.read(best, BEST)
+    tuned = parquet.read(best, None if own else BEST)  # a user's class has options of its own
     points = {row["run"]: row for row in tuned.to_dict("records")}
     runs = chosen_runs(settings.runs, only)
     for number in runs:
@@ -103,11 +105,12 @@ def train(
             raise UserError(f"{best} has no run {number}: delete it and run the workflow again to make it anew.")
     if not Path(table).exists():
         raise UserError(f"{table} does not exist: run the workflow to make it.")
-    made_from = identity(settings, fingerprint("stages.train_tabular"), table, best)
+    code = fingerprint("stages.train_tabular", *learner_code(settings.learner))
+    made_from = identity(settings, code, table, best)
     kept = Kept(Path(history).parent / "train", made_from)
     job = _Job(table, dataset, settings, engine, points, kept, 1)
     remaining = [n for n in runs if not (kept.has(f"run{n}.history") and kept.has(f"run{n}.predictions"))]
-    if engine == "native":
+    if engine == "native" or (own and settings.device == "cpu"):
         if 0 < len(remaining) < processes:
             job = dataclasses.replace(job, threads=processes // len(remaining))
         for line in in_processes(functools.partial(_train_run, job), remaining, processes):
@@ -140,8 +143,7 @@ def _train_runs(job: _Job, runs: list[int]) -> list[str]:
     import numpy as np
 
     from ..records.tabular import HISTORY, PREDICTIONS
-    from ..training.engines import predict, train_sweeps
-    from ..training.runs import run_of, sweep_of
+    from ..training.runs import run_of
 
     settings, stopping, refit = job.settings, job.settings.training, job.settings.training.refit_on_train_and_validation
     data = {
@@ -152,19 +154,17 @@ def _train_runs(job: _Job, runs: list[int]) -> list[str]:
     for run, point in ((run, job.points[run]) for run in runs):
         # trained on the validation data, too, nothing is left to stop on: train as long as tuning found best
         epochs = [point["best_epoch"]] * 2 if refit else [stopping.max_epochs, stopping.patience]
-        sweeps[run] = sweep_of(data[run], settings.betas, point, *epochs, (settings.seed, job.dataset, run))
+        sweeps[run] = _sweep(settings, data[run], point, epochs, (settings.seed, job.dataset, run))
     by_learners: dict[int, list[int]] = {}
     for run, sweep in sweeps.items():
         by_learners.setdefault(sweep.network.learners, []).append(run)
     lines = []
     for group in by_learners.values():
-        trained = train_sweeps(
-            [sweeps[run] for run in group], engine=job.engine, device=settings.device, threads=job.threads
-        )
+        trained = _trained(job, [sweeps[run] for run in group])
         for run, found in zip(group, trained, strict=True):
             network = sweeps[run].network
             outputs = [
-                predict(network, t.last if refit else t.best, data[run].test_x, job.engine, settings.device)
+                _predicted(job, network, t.last if refit else t.best, data[run].test_x)
                 if t.best_epoch and not (refit and t.diverged)
                 else np.full((len(data[run].test_x), network.learners), np.nan, np.float32)
                 for t in found
@@ -175,6 +175,31 @@ def _train_runs(job: _Job, runs: list[int]) -> list[str]:
             lines.append(f"{job.dataset}, run {run}: {len(found)} betas, {epochs} epochs, {network.learners} learners")
             lines[-1] += "".join(f"; beta {t.beta:g} diverged in epoch {t.diverged}" for t in found if t.diverged)
     return lines
+
+
+def _sweep(settings: Settings, data, point: dict, epochs: list[int], identity: tuple):
+    from ..training.runs import sweep_of
+
+    if settings.learner:
+        own = (settings.learner, settings.learner_options)
+        return users_learner().sweep_of(data, settings.betas, point, *epochs, identity, *own)
+    return sweep_of(data, settings.betas, point, *epochs, identity)
+
+
+def _trained(job: _Job, sweeps: list) -> list:
+    from ..training.engines import train_sweeps
+
+    if job.settings.learner:
+        return users_learner().train_sweeps(sweeps, job.settings.device)
+    return train_sweeps(sweeps, engine=job.engine, device=job.settings.device, threads=job.threads)
+
+
+def _predicted(job: _Job, network, weights, x):
+    from ..training.engines import predict
+
+    if job.settings.learner:
+        return users_learner().predict(network, weights, x, job.settings.device)
+    return predict(network, weights, x, job.engine, job.settings.device)
 
 
 def _predictions(run: int, trained: list, outputs: list, data) -> dict:

@@ -13,6 +13,7 @@ from ..errors import UserError
 from ..plan import settings as plan
 from ..plan.fidelity import recorded
 from ..plan.provenance import fingerprint
+from ..training.registry import learner_code, users_learner
 from ..training.settings import Tabular, chosen_runs, identity
 
 DIVERGED = 10.0  # objective value of a trial that diverged in its first epoch: ten times the variance of the target
@@ -28,7 +29,7 @@ class Tuning:
     acquisition: str
     beta: float
     objective: str
-    grid: dict[str, list[int | float]]
+    grid: dict[str, list[int | float | str | bool]]
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def run(options) -> None:
     table = options.table or plan.results(f"datasets/{options.dataset}.parquet")
     from ..training.engines import choose_engine
 
-    if options.published and choose_engine(settings.engine, settings.device) == "torch":
+    if options.published and not settings.learner and choose_engine(settings.engine, settings.device) == "torch":
         take_published(options.published, options.dataset, settings, trials, best)
     else:
         tune(table, options.dataset, settings, trials, best, options.processes, options.run)
@@ -130,7 +131,9 @@ def tune(
         prepare_processes(processes, [f"learner_collusion.{name}" for name in ("training.tuning", "training.runs")])
     from ..records.kept import Kept
 
-    kept = Kept(Path(trials).parent / "tune", identity(settings, fingerprint("stages.tune"), table))
+    code = fingerprint("stages.tune", *learner_code(settings.learner))
+    _space(settings)  # tells what is wrong with a user's class here, and not in a process
+    kept = Kept(Path(trials).parent / "tune", identity(settings, code, table))
     job = _Job(table, dataset, settings, kept, 1)
     if len(runs) < processes:
         job = dataclasses.replace(job, threads=processes // len(runs))
@@ -144,50 +147,73 @@ def _gather(job: _Job, trials: str, best: str) -> None:
     import pandas as pd
 
     from ..records import parquet
-    from ..records.tabular import BEST, TRIALS
-    from ..training.engines import choose_engine
 
     settings = job.settings
-    rows = pd.concat([job.kept.read(f"run{run}", TRIALS) for run in range(settings.runs)])
+    _, trials_schema, best_schema = _space(settings)
+    rows = pd.concat([job.kept.read(f"run{run}", trials_schema) for run in range(settings.runs)])
     metadata = {
         "dataset": job.dataset,
         "settings": recorded(dataclasses.asdict(settings)),
-        "engine": choose_engine(settings.engine, settings.device),
+        "engine": _engine(settings),
         "provenance": parquet.provenance("scikit-optimize", "scikit-learn"),
     }
-    parquet.write(trials, rows, TRIALS, metadata)
+    parquet.write(trials, rows, trials_schema, metadata)
     # of equal objectives the first trial wins, and one that diverged never
     value = rows[settings.tuning.objective].fillna(math.inf)
     winners = rows.assign(value=value).sort_values(["run", "value", "trial"], kind="stable").groupby("run").head(1)
-    parquet.write(best, winners[BEST.names], BEST, metadata)
+    parquet.write(best, winners[best_schema.names], best_schema, metadata)
     job.kept.clear()
+
+
+def _space(settings: Settings) -> tuple:
+    """The names of the hyper-parameters, and the schemas of trials and of best points."""
+    from ..records.tabular import BEST, HYPERPARAMETERS, TRIALS, with_options
+
+    if not settings.learner:
+        return HYPERPARAMETERS, TRIALS, BEST
+    own, grid = users_learner(), settings.tuning.grid
+    names = own.tuned_names(settings.learner, grid, settings.learner_options)
+    options = {name: grid[name] for name in names if name not in own.COMMON}
+    return names, with_options(TRIALS, options), with_options(BEST, options)
+
+
+def _engine(settings: Settings) -> str:
+    from ..training.engines import choose_engine
+
+    choose = users_learner().choose_engine if settings.learner else choose_engine
+    return choose(settings.engine, settings.device)
 
 
 def _tune_run(job: _Job, run: int) -> str:
     """Tune one run, and keep its trials; one line for the log."""
-    from ..records.tabular import HYPERPARAMETERS, TRIALS
     from ..seeds import generator
-    from ..training.engines import choose_engine, train_sweeps
+    from ..training.engines import train_sweeps
     from ..training.runs import run_of, sweep_of
     from ..training.tuning import Optimiser
 
     settings, tuning = job.settings, job.settings.tuning
-    kept = job.kept.read(f"run{run}", TRIALS)
+    names, trials_schema, _ = _space(settings)
+    kept = job.kept.read(f"run{run}", trials_schema)
     rows = [] if kept is None else _plain(kept)
     finished = len(rows)
     if finished < tuning.trials:
         data = run_of(job.table, settings.seed, job.dataset, run, settings.split, settings.preprocessing)
-        engine = choose_engine(settings.engine, settings.device)
-    known = {_key(row): row for row in reversed(rows)}
+        engine = _engine(settings)
+    known = {_key(row, names): row for row in reversed(rows)}
 
     def measure(trial: int, point: dict) -> dict:
-        repeated = any(_key(row) == _key(point) for row in rows[:trial])
-        if _key(point) in known:
-            return {**known[_key(point)], "trial": trial, "repeated": repeated}
-        name = (settings.seed, job.dataset, run, "tune", *(point[name] for name in HYPERPARAMETERS))
-        training = settings.training
-        sweep = sweep_of(data, [tuning.beta], point, training.max_epochs, training.patience, name)
-        [[trained]] = train_sweeps([sweep], engine=engine, device=settings.device, threads=job.threads)
+        repeated = any(_key(row, names) == _key(point, names) for row in rows[:trial])
+        if _key(point, names) in known:
+            return {**known[_key(point, names)], "trial": trial, "repeated": repeated}
+        name = (settings.seed, job.dataset, run, "tune", *_key(point, names))
+        epochs = (settings.training.max_epochs, settings.training.patience)
+        if settings.learner:
+            own, options = users_learner(), settings.learner_options
+            sweep = own.sweep_of(data, [tuning.beta], point, *epochs, name, settings.learner, options)
+            [[trained]] = own.train_sweeps([sweep], settings.device)
+        else:
+            sweep = sweep_of(data, [tuning.beta], point, *epochs, name)
+            [[trained]] = train_sweeps([sweep], engine=engine, device=settings.device, threads=job.threads)
         found = trained.history[trained.best_epoch - 1] if trained.best_epoch else None
         return {
             "run": run,
@@ -203,17 +229,19 @@ def _tune_run(job: _Job, run: int) -> str:
 
     if finished < tuning.trials:
         random = generator(settings.seed, job.dataset, run, "optimiser")
-        grid = {name: tuning.grid[name] for name in HYPERPARAMETERS}
+        grid = {name: tuning.grid[name] for name in names}
         optimiser = Optimiser(grid, tuning.initial_points, tuning.acquisition_points, tuning.acquisition, random)
         for trial in range(tuning.trials):
             point = optimiser.ask()
             row = measure(trial, point)
-            known.setdefault(_key(row), row)
+            known.setdefault(_key(row, names), row)
             if trial < tuning.trials - 1:  # nothing is asked after the last one
                 optimiser.tell(DIVERGED if row["err"] is None else row[tuning.objective])
             rows[trial : trial + 1] = [row]
             if trial >= finished:
-                job.kept.write(f"run{run}", {name: [row[name] for row in rows] for name in TRIALS.names}, TRIALS)
+                job.kept.write(
+                    f"run{run}", {name: [row[name] for row in rows] for name in trials_schema.names}, trials_schema
+                )
     best = min(rows, key=lambda row: math.inf if row["err"] is None else row[tuning.objective])
     if best["err"] is None:
         raise UserError(
@@ -229,7 +257,5 @@ def _plain(kept) -> list[dict]:
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def _key(row: dict) -> tuple:
-    from ..records.tabular import HYPERPARAMETERS
-
-    return tuple(row[name] for name in HYPERPARAMETERS)
+def _key(row: dict, names) -> tuple:
+    return tuple(row[name] for name in names)

@@ -41,6 +41,10 @@ class Tabular:
     training: Stopping
     engine: str
     device: str
+    learner: str | None = dataclasses.field(
+        default=None, kw_only=True
+    )  # a class of the user's, in the place of the MLPs
+    learner_options: dict[str, int | float | str | bool] = dataclasses.field(default_factory=dict, kw_only=True)
 
 
 def identity(settings: Tabular, code: str, *inputs: str) -> dict:

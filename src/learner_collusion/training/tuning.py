@@ -29,7 +29,7 @@ class Optimiser:
         acquisition: str,
         random: np.random.Generator,
     ):
-        self.names = list(grid)
+        self.names, self.values = list(grid), grid
         self.optimizer = Optimizer(
             [Categorical(values, name=name) for name, values in grid.items()],
             base_estimator="GP",
@@ -51,7 +51,14 @@ class Optimiser:
             self.asked = self.optimizer.ask()
         # plain numbers of one type each, whether they come from scikit-optimize, YAML or a kept trial
         pairs = zip(self.names, self.asked, strict=True)
-        return {name: (float if name in _REAL else int)(value) for name, value in pairs}
+        return {name: self._plain(name, value) for name, value in pairs}
+
+    def _plain(self, name: str, value):
+        if name in _REAL:
+            return float(value)
+        if isinstance(value, int | np.integer) and not isinstance(value, bool):
+            return int(value)
+        return next(one for one in self.values[name] if one == value)  # an option of a user's class, as it was written
 
     def tell(self, value: float) -> None:
         """The objective of the point that was asked for last."""

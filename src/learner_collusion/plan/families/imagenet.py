@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 from ...data.registry import MIRROR_VARIABLE
-from ...data.sources import folder_with
 from ...errors import UserError
 from ...models.registry import title
 from .alike import alike
@@ -169,6 +168,8 @@ def absence(config: dict, name: str) -> str | None:
     if kind is None or config["imagenet"]["missing"] != "fail":
         return None
     given, mirror = declared[kind], os.environ.get(MIRROR_VARIABLE)
+    from ...data.sources import folder_with  # not needed to read a configuration
+
     places = [Path(given).expanduser(), *([Path(mirror, given)] if mirror else [])]
     if any(place.exists() for place in places) or (kind == "file" and folder_with(mirror, given)):
         return None

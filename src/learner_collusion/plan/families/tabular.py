@@ -10,7 +10,10 @@ PLACE = "tables"  # where the configuration declares its data sets
 
 def _keys(*keys: str):
     def found(config: dict, part: str) -> dict:
-        return {"seed": config["seed"], **{key: config["tabular"][key] for key in keys}}
+        own = config["tabular"]
+        learner = {key: own[key] for key in ("learner", "learner_options") if key in own}
+        trained = "training" in keys and learner.get("learner")  # else the MLPs', which need no word
+        return {"seed": config["seed"], **{key: own[key] for key in keys}, **(learner if trained else {})}
 
     return found
 
