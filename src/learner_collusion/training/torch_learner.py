@@ -110,9 +110,15 @@ def train_sweeps(sweeps: list[LearnerSweep], device: str = "cpu") -> list[list[T
     """One trained ensemble for each beta of each sweep; `best` and `last` of `Trained` are a `State` here.
 
     Training stops as the engines stop: after `patience` epochs without a lower validation ERR, at the first loss that is not
-    finite, or after `max_epochs`. Errors: UserError for a class that cannot be built or called, or puts out other shapes.
+    finite, or after `max_epochs`. On the CPU it uses one thread: the masks of dropout depend on how many there are, and with
+    them the numbers. Errors: UserError for a class that cannot be built or called, or puts out other shapes.
     """
-    return [_train(sweep, device) for sweep in sweeps]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return [_train(sweep, device) for sweep in sweeps]
+    finally:
+        torch.set_num_threads(threads)
 
 
 def predict(network: Learners, state: State, x: np.ndarray, device: str = "cpu") -> np.ndarray:
