@@ -204,7 +204,7 @@ def power_rows(gallery: str) -> Iterator[str]:
     rows, _ = pilot()
     pooled, chosen = spreads(rows), of_preset(f"workflow/presets/{gallery}.yaml")
     by_experiment = {panel[0]: size for panel, size in chosen.items()}
-    usual = max(size.images for size in chosen.values())
+    usual = Panel(max(size.runs for size in chosen.values()), max(size.images for size in chosen.values()), 0)
     yield "| panel | claim | two runs | spread | " + " | ".join(f"n = {n}" for n in RUNS) + " | as in the preset |"
     yield "|---" * (5 + len(RUNS)) + "|"
     for row in rows:
@@ -213,7 +213,7 @@ def power_rows(gallery: str) -> Iterator[str]:
         spread, freedom = pooled[row.group]
         means = row.values.mean(0), pessimistic(row, spread, freedom)
         cells = [_percent(row, means, spread, runs) for runs in RUNS]
-        size = by_experiment.get(row.experiment, Panel(RUNS[1], usual, 0))
+        size = by_experiment.get(row.experiment, usual)
         there = _percent(row, means, on_images(row, spread, size.images), size.runs)
         cells.append(f"**{there}**" if row.panel in chosen else there)
         name = "{}, {}, {}, M = {}".format(*row.panel)
@@ -329,8 +329,10 @@ def main() -> None:
     if options.pilot or options.time or options.disagreement:
         PILOT.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     before, _, after = PAGE.read_text(encoding="utf-8").split(BETWEEN)
-    tables = "\n\n".join("\n".join(rows) for rows in (*map(power_rows, GALLERIES), cost_rows()))
-    PAGE.write_text(f"{before}{BETWEEN}\n{tables}\n\n{BETWEEN}{after}", encoding="utf-8")
+    tables = [(f"The panels of `{gallery}`:", power_rows(gallery)) for gallery in GALLERIES]
+    tables.append((f"What `{GALLERIES[0]}` takes:", cost_rows()))
+    text = "\n\n".join("\n".join([title, "", *rows]) for title, rows in tables)
+    PAGE.write_text(f"{before}{BETWEEN}\n{text}\n\n{BETWEEN}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

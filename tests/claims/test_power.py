@@ -126,6 +126,18 @@ def test_the_tables_of_the_documentation():
         assert "\n".join(rows) in page
 
 
+def test_the_spread_of_accuracies_is_that_of_test_images():
+    """How often two runs disagree about an image would alone give a larger spread than the pilot has, on as many images."""
+    rows, known = calculation.pilot()
+    text = " ".join((ROOT / "docs/statistics.md").read_text(encoding="utf-8").split())
+    [group] = {one.group for one in rows if one.panel == ("practical", "cifar10", "resnet18", 5) and "worst" in one.claim.statistic
+               and one.claim.options["metric"] == "accuracy"}  # fmt: skip
+    spread, share = calculation.spreads(rows)[group][0], known["disagreement"]["share"]
+    alone = np.sqrt(share / 1000)
+    assert spread < alone and f"deviation of {alone:.3f} where" in text and f"the pilot's is {spread:.3f}" in text
+    assert f"disagree about {100 * share:.0f} % of {known['disagreement']['images']:,} test images" in text
+
+
 def test_a_gallery_gives_the_pilot(tmp_path):
     """The numbers of the claims page, before they are judged."""
     pilot = calculation.take_pilot([str(ROOT / "docs/gallery/laptop_dropout")])
