@@ -78,6 +78,16 @@ IMAGES = CONFIG["images"]
 IMAGENET = CONFIG["imagenet"]
 HARDWARE = IMAGES["hardware"]
 
+PICTURES = IMAGENET["datasets"]
+TEAM = IMAGENET["hardware"]
+PROCESSES, NODES = TEAM["gpus_per_job"], TEAM["nodes"]
+GPUS = 0 if TEAM["device"] == "cpu" else PROCESSES
+# On one node the stage starts a process for each GPU; on several srun does, where the rule has the resource `mpi`.
+START = f"srun -n {PROCESSES} " if NODES > 1 else ""
+BY_SRUN = dict(mpi="srun", tasks=PROCESSES, nodes=NODES) if NODES > 1 else {}
+BY_SRUN |= dict(tasks_per_gpu=1) if NODES > 1 and GPUS else {}
+AWAITED = set()  # data sets whose pictures this run reads
+
 
 def hardware_flags(hardware):
     """What changes no result beyond rounding: part of the commands and of no settings, so that another machine retrains nothing."""
@@ -222,6 +232,19 @@ def growing(amount):
 def cell_minutes(wildcards, attempt):
     """The time limit of a cell; training resumes from its checkpoint at the next attempt."""
     return 60 * (24 if wildcards.protocol != "cnn" else 6) * attempt
+
+
+def drawn_pictures(wildcards):
+    """The tar of pictures that are drawn, or nothing: others are read where they lie."""
+    if PICTURES[wildcards.dataset].get("drawn"):
+        return [f"results/datasets/raw/{wildcards.dataset}/pictures.tar"]
+    AWAITED.add(wildcards.dataset)
+    return []
+
+
+def imagenet_minutes(wildcards, attempt):
+    """The time limit of a cell; training resumes from its checkpoint at the next attempt."""
+    return 60 * 24 * attempt
 
 
 def cell_code(stage):

@@ -4,26 +4,6 @@
 # Produces: results/datasets/<dataset>.pictures.parquet (where each picture lies), results/imagenet/.../history.parquet (a row per
 #           evaluation, split and metric)
 
-PICTURES = IMAGENET["datasets"]
-TEAM = IMAGENET["hardware"]
-PROCESSES, NODES = TEAM["gpus_per_job"], TEAM["nodes"]
-GPUS = 0 if TEAM["device"] == "cpu" else PROCESSES
-# On one node the stage starts a process for each GPU; on several srun does, where the rule has the resource `mpi`.
-START = f"srun -n {PROCESSES} " if NODES > 1 else ""
-BY_SRUN = dict(mpi="srun", tasks=PROCESSES, nodes=NODES) if NODES > 1 else {}
-BY_SRUN |= dict(tasks_per_gpu=1) if NODES > 1 and GPUS else {}
-
-
-AWAITED = set()  # data sets whose pictures this run reads
-
-
-def drawn_pictures(wildcards):
-    """The tar of pictures that are drawn, or nothing: others are read where they lie."""
-    if PICTURES[wildcards.dataset].get("drawn"):
-        return [f"results/datasets/raw/{wildcards.dataset}/pictures.tar"]
-    AWAITED.add(wildcards.dataset)
-    return []
-
 
 # Pictures that are not there are told before the first job. A dry run needs none, nor does a list of them that is there already.
 onstart:
@@ -31,11 +11,6 @@ onstart:
         absent = families.imagenet.absence(CONFIG, dataset)
         if absent and not Path(prepared(dataset)).exists():
             raise WorkflowError(absent)
-
-
-def imagenet_minutes(wildcards, attempt):
-    """The time limit of a cell; training resumes from its checkpoint at the next attempt."""
-    return 60 * 24 * attempt
 
 
 rule draw_pictures:
