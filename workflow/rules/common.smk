@@ -71,6 +71,8 @@ HARDWARE_FLAGS = (
     f"--{'' if HARDWARE['compile'] else 'no-'}compile "
     f"--checkpoint-minutes {HARDWARE['checkpoint_minutes']}"
 )
+# A tuning or training job has one process more than threads.
+TABULAR_BASE_MB = 1500 if TABULAR["device"] == "cpu" else 5000
 # Taken only where PyTorch trains (stages/tune.py), so in the command of one job and in no settings.
 PUBLISHED = (
     f"--published {shlex.quote(str(ROOT / TABULAR['published']))}"
@@ -168,14 +170,16 @@ def prepare_code(wildcards):
     return data_code(wildcards, "prepare")
 
 
-def growing(amount):
-    """The time or memory of a job: as much again with each attempt. docs/cluster.md has what was measured."""
-    return lambda wildcards, attempt: amount * attempt
+def growing(amount, per_thread=0):
+    """The minutes or MB of a job, twice as much from the second attempt on; docs/cluster.md has what was measured."""
+    return lambda wildcards, attempt, threads: (amount + per_thread * threads) * min(
+        attempt, 2
+    )
 
 
 def cell_minutes(wildcards, attempt):
     """The time limit of a cell; training resumes from its checkpoint at the next attempt."""
-    return 60 * (24 if wildcards.protocol != "cnn" else 6) * attempt
+    return 60 * (12 if wildcards.protocol != "cnn" else 6) * min(attempt, 2)
 
 
 def cell_code(wildcards):
