@@ -51,7 +51,7 @@ def test_under_a_stand_in_for_pbs(pbs):
     calls = (pbs / "calls").read_text().splitlines()
     assert "refused; again in 1 seconds" in output and "Trying to restart job" in output
     tuned = [call for call in calls if "-N tune_dataset" in call]
-    assert "mem=4000mb:ngpus=0 -l walltime=7200" in tuned[0] and "mem=8000mb:ngpus=0 -l walltime=14400" in tuned[1]
+    assert "mem=2000mb:ngpus=0 -l walltime=7200" in tuned[0] and "mem=4000mb:ngpus=0 -l walltime=14400" in tuned[1]
     local = snakemake("--cores", "2", *common, pbs / "local", "--", TARGET)
     assert local.returncode == 0, local.stderr[-3000:]
     assert (pbs / "pbs" / TARGET).read_bytes() == (pbs / "local" / TARGET).read_bytes()

@@ -77,6 +77,8 @@ TABULAR = CONFIG["tabular"]
 IMAGES = CONFIG["images"]
 IMAGENET = CONFIG["imagenet"]
 HARDWARE = IMAGES["hardware"]
+# A tuning or training job has one process more than threads.
+TABULAR_BASE_MB = 1500 if TABULAR["device"] == "cpu" else 5000
 
 PICTURES = IMAGENET["datasets"]
 TEAM = IMAGENET["hardware"]
@@ -224,14 +226,16 @@ def prepare_code(wildcards):
     return data_code(wildcards, "prepare")
 
 
-def growing(amount):
-    """The time or memory of a job: as much again with each attempt. docs/cluster.md has what was measured."""
-    return lambda wildcards, attempt: amount * attempt
+def growing(amount, per_thread=0):
+    """The minutes or MB of a job, twice as much from the second attempt on; docs/cluster.md has what was measured."""
+    return lambda wildcards, attempt, threads: (amount + per_thread * threads) * min(
+        attempt, 2
+    )
 
 
 def cell_minutes(wildcards, attempt):
     """The time limit of a cell; training resumes from its checkpoint at the next attempt."""
-    return 60 * (24 if wildcards.protocol != "cnn" else 6) * attempt
+    return 60 * (12 if wildcards.protocol != "cnn" else 6) * min(attempt, 2)
 
 
 def drawn_pictures(wildcards):

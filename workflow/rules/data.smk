@@ -51,7 +51,7 @@ rule prepare:
         "../../envs/environment.yaml"
     resources:
         runtime=growing(30),
-        mem_mb=growing(6000),
+        mem_mb=growing(3000),
     params:
         code=prepare_code,
     shell:

@@ -21,7 +21,7 @@ rule train_images:
     threads: HARDWARE["threads"]
     resources:
         runtime=cell_minutes,
-        mem_mb=growing(6000),
+        mem_mb=growing(3000 if HARDWARE["device"] == "cpu" else 6000),
         gpu=0 if HARDWARE["device"] == "cpu" else 1,
     params:
         code=cell_code("train_images"),

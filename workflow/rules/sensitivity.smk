@@ -20,7 +20,7 @@ rule sensitivity:
     threads: TABULAR["threads"]
     resources:
         runtime=growing(240),
-        mem_mb=growing(4000),
+        mem_mb=growing(TABULAR_BASE_MB, per_thread=500),
         gpu=0 if TABULAR["device"] == "cpu" else 1,
     params:
         code=tabular_code("sensitivity"),

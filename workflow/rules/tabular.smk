@@ -24,7 +24,7 @@ rule tune_dataset:
     threads: TABULAR["threads"]
     resources:
         runtime=growing(120),
-        mem_mb=growing(4000),
+        mem_mb=growing(TABULAR_BASE_MB, per_thread=500),
         gpu=0 if TABULAR["device"] == "cpu" else 1,
     params:
         code=tabular_code("tune"),
@@ -60,7 +60,7 @@ rule train_tabular:
     threads: TABULAR["threads"]
     resources:
         runtime=growing(120),
-        mem_mb=growing(4000),
+        mem_mb=growing(TABULAR_BASE_MB, per_thread=500),
         gpu=0 if TABULAR["device"] == "cpu" else 1,
     params:
         code=tabular_code("train_tabular"),
@@ -95,7 +95,7 @@ rule evaluate:
     threads: 1
     resources:
         runtime=growing(30),
-        mem_mb=growing(4000),
+        mem_mb=growing(1000),
     params:
         code=code("evaluate"),
     shell:

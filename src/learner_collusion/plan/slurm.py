@@ -34,7 +34,7 @@ PASSING = re.compile(
 )
 WAITS = (5, 10, 20, 40, 60)  # seconds before trying again; the last one from then on
 DAYS = 3  # after which a command gives up
-ANSWER_SECONDS = 40  # for a question about states; the plugin itself waits 60
+ANSWER_SECONDS = 30  # for a question about states; the plugin itself waits 60
 LATE_SECONDS = (
     60  # in which the exit status of a job that SLURM no longer knows may still show up in a shared file system
 )
