@@ -4,8 +4,9 @@ The class is called with the number of features and its options, and maps (batch
 learners are one program (torch.vmap) where that gives what they give one by one, else a loop.
 """
 
+import contextlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,17 +114,13 @@ def train_sweeps(sweeps: list[LearnerSweep], device: str = "cpu") -> list[list[T
     finite, or after `max_epochs`. On the CPU it uses one thread: the masks of dropout depend on how many there are, and with
     them the numbers. Errors: UserError for a class that cannot be built or called, or puts out other shapes.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with _one_thread():
         return [_train(sweep, device) for sweep in sweeps]
-    finally:
-        torch.set_num_threads(threads)
 
 
 def predict(network: Learners, state: State, x: np.ndarray, device: str = "cpu") -> np.ndarray:
     """Predictions (rows, learners) float32."""
-    with torch.no_grad():
+    with torch.no_grad(), _one_thread():
         rows = torch.as_tensor(x, dtype=torch.float32, device=device)
         parts = [state.ensemble.forward(state.parameters, state.buffers, part, False) for part in rows.split(4096)]
         return torch.cat(parts).cpu().numpy()
@@ -280,6 +277,17 @@ def _arguments(path: str) -> set[str] | None:
     if any(argument.kind is argument.VAR_KEYWORD for argument in taken):
         return None
     return {argument.name for argument in taken[1:]}
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """The last bits of a sum must not depend on how many cores there are, and runs have processes of their own."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _copied(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
