@@ -109,6 +109,20 @@ def test_the_sizes_of_the_effects_are_those_of_the_claims():
     assert "explain a third of it on average" in text and 0.3 < share < 0.4
 
 
+def test_what_real_pictures_show_is_what_the_records_hold():
+    text = " ".join(README.split())
+    claims = parquet.read(ROOT / "docs/gallery/imagenette/claims/imagenet.parquet")
+    gaps = claims[(claims["id"] == "C11") & (claims["statistic"] == "top-1(0) - top-1(1)")]
+    gaps = gaps.dropna(subset="value").set_index("dataset")["value"]
+    assert len(gaps) == 4 and "four of the eight architectures are trained so far: in each" in text
+    assert "DenseNet-121" in gaps.idxmin() and f"by {100 * gaps.min():.1f} points (DenseNet-121)" in text
+    assert "ResNet-18" in gaps.idxmax() and f"to {100 * gaps.max():.1f} (ResNet-18, where" in text
+    records = parquet.read(ROOT / "docs/gallery/imagenette/imagenet.parquet")
+    last = records[(records["beta"] == 1) & (records["model"] == "imagenet_resnet18") & (records["evaluation"] == 25)]
+    learners = last[(last["split"] == "validation") & (last["metric"] == "accuracy") & (last["learner"] >= 0)]["value"]
+    assert len(learners) == 5 and (learners < 0.11).sum() == 1
+
+
 def test_the_comparisons_at_laptop_size_are_counted():
     """Two runs have no verdict, so their sides are counted; and the size is that of the gallery's own configuration."""
     claims = parquet.read(ROOT / "docs/gallery/laptop/claims/images.parquet")
