@@ -312,6 +312,13 @@ def measure_disagreement(images: str) -> dict:
     return {"share": float((right[0] != right[1]).double().mean()), "images": len(right[0])}
 
 
+def _write(known: dict) -> None:
+    """The pilot's file, a row of it on a line."""
+    parts = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in known.items() if name != "rows"]
+    rows = ",\n".join(json.dumps(row) for row in known["rows"])
+    PILOT.write_text("{" + ",\n".join([*parts, f'"rows": [\n{rows}\n]']) + "}\n", encoding="utf-8")
+
+
 def main() -> None:
     """Write the tables to the page."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -327,7 +334,7 @@ def main() -> None:
     if options.disagreement:
         known["disagreement"] = measure_disagreement(options.disagreement)
     if options.pilot or options.time or options.disagreement:
-        PILOT.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        _write(known)
     before, _, after = PAGE.read_text(encoding="utf-8").split(BETWEEN)
     tables = [(f"The panels of `{gallery}`:", power_rows(gallery)) for gallery in GALLERIES]
     tables.append((f"What `{GALLERIES[0]}` takes:", cost_rows()))
