@@ -40,9 +40,7 @@ def study(table, settings: dict, folder):
     paths = {name: str(folder / f"{name}.parquet") for name in ("trials", "best", "history", "predictions", "records")}
     tune.tune(str(table), "diabetes", converted(tune.Settings, settings), paths["trials"], paths["best"])
     chosen = converted(train_tabular.Settings, settings)
-    train_tabular.train(
-        str(table), paths["best"], "diabetes", chosen, paths["history"], paths["predictions"], processes
-    )
+    train_tabular.train(str(table), paths["best"], "diabetes", chosen, paths["history"], paths["predictions"])
     evaluated = converted(evaluate.Settings, settings)
     evaluate.evaluate("diabetes", paths["predictions"], paths["history"], evaluated, paths["records"])
     return paths
