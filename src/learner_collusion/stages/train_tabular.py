@@ -12,7 +12,7 @@ from ..errors import UserError
 from ..plan import settings as plan
 from ..plan.fidelity import recorded
 from ..plan.provenance import fingerprint
-from ..training.registry import learner_code, users_learner
+from ..training.registry import learner_code, loaded, users_learner
 from ..training.settings import Tabular, chosen_runs, identity
 
 
@@ -86,8 +86,10 @@ def train(
     """
     from ..training.processes import in_processes, prepare_processes
 
-    if settings.device == "cpu" and settings.engine != "torch" and only is None and settings.runs > 1:
-        prepare_processes(processes, ["learner_collusion.training.runs", "learner_collusion.records.kept"])
+    divided = settings.device == "cpu" and (settings.engine != "torch" or settings.learner)
+    if divided and only is None and settings.runs > 1:
+        modules = ["learner_collusion.training.runs", "learner_collusion.records.kept"]
+        prepare_processes(processes, [*modules, *loaded(settings.learner)])
     from ..records import parquet
     from ..records.kept import Kept
     from ..records.tabular import BEST, HISTORY, PREDICTIONS

@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..plan import settings as plan
 from ..plan.fidelity import recorded
 from ..plan.provenance import fingerprint
-from ..training.registry import learner_code, users_learner
+from ..training.registry import learner_code, loaded, users_learner
 from ..training.settings import Tabular, chosen_runs, identity
 
 DIVERGED = 10.0  # objective value of a trial that diverged in its first epoch: ten times the variance of the target
@@ -128,7 +128,8 @@ def tune(
 
     processes = processes if settings.device == "cpu" else 1
     if len(runs) > 1:
-        prepare_processes(processes, [f"learner_collusion.{name}" for name in ("training.tuning", "training.runs")])
+        modules = [f"learner_collusion.{name}" for name in ("training.tuning", "training.runs")]
+        prepare_processes(processes, [*modules, *loaded(settings.learner)])
     from ..records.kept import Kept
 
     code = fingerprint("stages.tune", *learner_code(settings.learner))

@@ -11,6 +11,11 @@ def users_learner():
     return importlib.import_module(".torch_learner", __package__)
 
 
+def loaded(learner: str | None) -> list[str]:
+    """The modules that a process loads to train a user's class; none for the MLPs."""
+    return [f"{__package__}.torch_learner"] if learner else []
+
+
 def learner_code(learner: str | None) -> list[str]:
     """What a fingerprint needs to cover how a user's class is trained, and the class itself; nothing for the MLPs."""
     return ["training.torch_learner", f"path:{learner}"] if learner else []
