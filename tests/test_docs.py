@@ -49,8 +49,6 @@ def test_how_many_numbers_are_verified(page):
         for name in ("tabular.parquet", "claims/tabular.parquet"):
             assert f"{name} {counts[name]:,} of {counts[name]:,}" in text
     else:
-        facebook = parquet.read(GALLERY / "tabular.parquet").query("dataset == 'facebook'")
-        assert f"{len(facebook):,} of {len(facebook):,}" in text
         assert f"2 of the {counts['claims/tabular.parquet']} numbers of the tabular claims" in text
 
 

@@ -29,7 +29,7 @@ X86 = platform.machine() in ("x86_64", "AMD64")
 def instruction_sets() -> list[str]:
     """What this machine can run, the widest first."""
     names = ["avx512", "avx2", "portable"]
-    best = native.compiled().collusion_instruction_set()
+    best = native.compiled().collusion_instruction_set(0)
     # the best is AVX2 on Zen 4, which also has AVX-512
     flags = Path("/proc/cpuinfo").read_text() if X86 and Path("/proc/cpuinfo").exists() else ""
     return names if "avx512dq" in flags else names[3 - best :]

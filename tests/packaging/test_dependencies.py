@@ -64,6 +64,7 @@ def installed() -> dict[str, list[str]]:
 def third_party(path: Path) -> set[str]:
     """The distributions that a file imports from, such as pyyaml for `import yaml`."""
     beside = {other.stem for folder in (path.parent, ROOT / "tests") for other in folder.glob("*.py")}
+    beside |= {folder.name for folder in (ROOT / "tests").iterdir() if folder.is_dir()}
     ours = sys.stdlib_module_names | beside | {"learner_collusion"}
     return {canonicalize_name(installed().get(name, [name])[0]) for name in imports(path) - ours}
 

@@ -63,6 +63,7 @@ def test_the_bytes_of_a_local_run(local, undisturbed):
         assert (local / name).read_bytes() == (undisturbed / name).read_bytes(), name
 
 
+@pytest.mark.heavy  # it has to catch jobs at work, which a busy or a fast machine may not let it
 def test_through_faults_to_the_same_bytes(local, undisturbed):
     """Two cells at once; on one a `scancel`, then its time limit, on the other what the kernel does when memory runs out; then
     a scheduler that goes down and comes back, and `kill -9` of the main process."""
@@ -100,13 +101,13 @@ def test_through_faults_to_the_same_bytes(local, undisturbed):
 
 
 def start(folder: Path, *targets: str, more=()) -> subprocess.Popen:
-    command = ["timeout", "-k", "5", "900", SNAKEMAKE, *PROFILE, *COMMON, *more, "--directory", folder, "--", *targets]
+    command = ["timeout", "-k", "5", "3000", SNAKEMAKE, *PROFILE, *COMMON, *more, "--directory", folder, "--", *targets]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=without_mirror({})
     )
 
 
-def wait_for(found, main: subprocess.Popen, seconds=400):
+def wait_for(found, main: subprocess.Popen, seconds=900):
     """What `found` returns as soon as that is something; fails with the output of the main process where that ends."""
     end = time.monotonic() + seconds
     while not (result := found()):

@@ -29,8 +29,8 @@ def compiled() -> ctypes.CDLL | None:
 
 def instruction_set() -> str:
     """The instruction set that the library uses on this machine: portable, avx2 or avx512."""
-    best = compiled().collusion_instruction_set()
-    return next(name for name, number in _INSTRUCTION_SETS.items() if number == min(best, wanted() or best))
+    chosen = compiled().collusion_instruction_set(wanted())
+    return next(name for name, number in _INSTRUCTION_SETS.items() if number == chosen)
 
 
 def wanted() -> int:

@@ -21,5 +21,6 @@ int instruction_set(int wanted) {
   return best;
 }
 
-// The instruction set that suits this machine best: 1 portable, 2 AVX2 with FMA, 3 AVX-512.
-extern "C" int collusion_instruction_set() { return instruction_set(0); }
+// The instruction set that is used where one is wanted, or 0 for that which suits this machine best: 1 portable, 2 AVX2 with
+// FMA, 3 AVX-512.
+extern "C" int collusion_instruction_set(int wanted) { return instruction_set(wanted); }
