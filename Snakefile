@@ -27,6 +27,12 @@ include: "workflow/rules/imagenet.smk"
 include: "workflow/rules/results.smk"
 
 
+# Snakemake looks for this here alone.
+onstart:
+    if missing := without_gpu(workflow):
+        raise WorkflowError(missing)
+
+
 # Targets by name. `claims` is one as well: it stands in results.smk.
 
 

@@ -29,7 +29,7 @@ from learner_collusion.plan import (
     settings,
     tables,
 )
-from learner_collusion.plan.guard import guarded
+from learner_collusion.plan.guard import guarded, without_gpu
 from learner_collusion.plan.provenance import fingerprint, outdated_library
 from learner_collusion.publishing.registry import TABLES
 from learner_collusion.training.registry import learner_code
