@@ -27,9 +27,9 @@ include: "workflow/rules/imagenet.smk"
 include: "workflow/rules/results.smk"
 
 
-# Snakemake looks for this here alone.
+# What jobs would miss is told before the first one; a dry run needs none of it. Snakemake keeps the last of several `onstart`.
 onstart:
-    if missing := without_gpu(workflow):
+    if missing := absent_pictures() or without_gpu(workflow):
         raise WorkflowError(missing)
 
 

@@ -46,6 +46,12 @@ def main(arguments: list[str] | None = None) -> int:
             f"{command}: the package {error.name!r} is not installed: pip install 'learner-collusion[workflow,images]'.",
             file=sys.stderr,
         )
+    except MemoryError:
+        print(f"{command}: it needs more memory than there is: free some, or give it less data.", file=sys.stderr)
+    except UnicodeEncodeError as error:
+        print(
+            f"{command}: {error.object[:100]!r} holds bytes that are no UTF-8 text: rename that file.", file=sys.stderr
+        )
     except KeyboardInterrupt:
         print(f"{command}: interrupted; run the same command again to resume.", file=sys.stderr)
         return 130

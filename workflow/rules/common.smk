@@ -246,6 +246,16 @@ def drawn_pictures(wildcards):
     return []
 
 
+def absent_pictures():
+    """A sentence where pictures that this run reads are not there; a list of them that is there already needs none."""
+    found = (
+        families.imagenet.absence(CONFIG, dataset)
+        for dataset in sorted(AWAITED)
+        if not Path(prepared(dataset)).exists()
+    )
+    return next(filter(None, found), "")
+
+
 def imagenet_minutes(wildcards, attempt):
     """The time limit of a cell; training resumes from its checkpoint at the next attempt."""
     return 60 * 24 * attempt
