@@ -80,7 +80,7 @@ def combine(parts: Iterable[str | Path], markdown: str | Path, path: str | Path)
 def overview(path: str | Path) -> list[Overview]:
     """The parts in `results/claims.parquet` or in the file of one part, in their order. UserError where it is
     damaged."""
-    rows, metadata = parquet.read(path, CLAIMS), parquet.read_metadata(path)
+    rows, metadata = parquet.read(path, CLAIMS, published=True), parquet.read_metadata(path, published=True)
     parts = (
         [metadata]
         if "part" in metadata

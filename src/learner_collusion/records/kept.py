@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from . import parquet
 
@@ -36,7 +35,7 @@ class Kept:
 
     def gather(self, names: list[str], output: str | Path, schema: pa.Schema, metadata: dict) -> None:
         """Write the parts, one after the other, as one table."""
-        parquet.join([pq.read_table(self.path(name)) for name in names], output, schema, metadata)
+        parquet.join([parquet.read_arrow(self.path(name), schema) for name in names], output, schema, metadata)
 
     def clear(self) -> None:
         """Remove the folder: the job's output holds all of it."""

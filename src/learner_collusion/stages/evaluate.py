@@ -73,6 +73,7 @@ def evaluate(dataset: str, predictions: str, history: str, settings: Settings, o
     from ..records.tabular import HISTORY, RECORDS
 
     histories = parquet.read(history, HISTORY)
+    parquet.read_metadata(predictions)  # its seal, once for all runs
     tasks = [
         (dataset, int(run), predictions, settings, mine.loc[mine["diverged"], "beta"].tolist())
         for run, mine in histories.groupby("run")
@@ -128,16 +129,14 @@ def _training(histories):
 
 
 def read_run(path: str, run: int, diverged: Collection[float] = ()):
-    """(betas (b,), predictions (b, rows, learners), targets (rows,)) of a run. UserError where the file is damaged, or holds
-    predictions that are not finite of a beta other than those that `diverged`."""
+    """(betas (b,), predictions (b, rows, learners), targets (rows,)) of a run. UserError where the file is not complete, or holds
+    predictions that are not finite of a beta other than those that `diverged`. Its seal is not looked at."""
     import numpy as np
-    import pyarrow.parquet as pq
 
     from ..records import parquet
     from ..records.tabular import PREDICTIONS
 
-    parquet.read_metadata(path)  # tells a damaged file in a sentence
-    frame = pq.read_table(path, filters=[("run", "=", run)]).select(PREDICTIONS.names).to_pandas()
+    frame = parquet.read_some(path, PREDICTIONS, [("run", "=", run)])
     # betas by name, in ascending order; test rows stay in the order of the split, by which codependence draws its masks
     frame = frame.sort_values("beta", kind="stable")
     betas, learners = frame["beta"].unique(), frame["learner"].nunique()

@@ -92,7 +92,7 @@ def take_published(records: str, dataset: str, settings: Settings, trials: str, 
     from ..records import parquet
     from ..records.tabular import BEST, TRIALS
 
-    training = parquet.read_metadata(records).get(dataset, {}).get("training", {})
+    training = parquet.read_metadata(records, published=True).get(dataset, {}).get("training", {})
     points, wanted = training.get("hyperparameters", {}), recorded(dataclasses.asdict(settings))
     if training.get("tuned") != wanted or sorted(map(int, points)) != list(range(settings.runs)):
         raise UserError(
