@@ -47,9 +47,9 @@ class Kept:
         print(f"{path} is of other settings, data or code, or another part: it is made anew.", flush=True)
         return False
 
-    def gather(self, names: list[str], output: str | Path, schema: pa.Schema, metadata: dict) -> None:
-        """Write the parts, one after the other, as one table."""
-        parquet.join([parquet.read_arrow(self.path(name), schema) for name in names], output, schema, metadata)
+    def gather(self, names: list[str], output: str | Path, schema: pa.Schema, metadata: dict, made=None) -> None:
+        """Write the parts, one after the other, as one table that says who `made` it."""
+        parquet.join([parquet.read_arrow(self.path(name), schema) for name in names], output, schema, metadata, made)
 
     def clear(self) -> None:
         """Remove the folder: the job's output holds all of it."""

@@ -26,20 +26,32 @@ from ..files import replacing
 if TYPE_CHECKING:  # an image cell writes columns, and does not wait for pandas
     import pandas as pd
 
+    from .identity import Made
+
 _KEY = b"learner_collusion"
+_MADE = b"learner_collusion_made"
 _SEAL = b"learner_collusion_seal"  # beside the schema's metadata, which Parquet keeps twice
 _MAGIC = b"PAR1"
 _ANEW = "delete it and run the workflow again to make it anew."
 _PLAIN = {pa.int32(): int, pa.int64(): int, pa.float64(): float, pa.string(): str}
 
 
-def write(path: str | Path, table: pd.DataFrame | Mapping, schema: pa.Schema, metadata: dict | None = None) -> None:
-    """Write a frame, or columns by name, as `schema` says; `metadata` (JSON) is stored in the file."""
+def write(
+    path: str | Path,
+    table: pd.DataFrame | Mapping,
+    schema: pa.Schema,
+    metadata: dict | None = None,
+    made: Made | None = None,
+) -> None:
+    """Write a frame, or columns by name, as `schema` says; `metadata` (JSON) is stored in the file, and so is who `made` it."""
     if isinstance(table, Mapping):
         arrow = pa.table({field.name: _array(table[field.name], field.type) for field in schema}, schema=schema)
     else:
         arrow = pa.Table.from_pandas(table, schema, preserve_index=False)
-    arrow = arrow.replace_schema_metadata({_KEY: json.dumps(metadata or {}, sort_keys=True)})
+    stored = {_KEY: json.dumps(metadata or {}, sort_keys=True)}
+    if made is not None:
+        stored[_MADE] = json.dumps(made.at(path), sort_keys=True)
+    arrow = arrow.replace_schema_metadata(stored)
     written = pa.BufferOutputStream()
     with pq.ParquetWriter(written, arrow.schema, compression="zstd") as writer:
         writer.write_table(arrow)
@@ -73,17 +85,26 @@ def read_metadata(path: str | Path, published: bool = False) -> dict:
     return _metadata(_open(path, pq.read_schema, published))
 
 
-def concatenate(paths: list[str] | list[Path], output: str | Path, schema: pa.Schema) -> None:
+def read_made(path: str | Path, published: bool = False) -> tuple[str | None, dict | None]:
+    """(the seal of a file, what it says of who made it), None where it has none. Errors: as `read`."""
+    content = _content(path, published)
+    stored = (_parsed(path, pa.BufferReader(content), pq.read_schema).metadata or {}).get(_MADE)
+    return seals.seal_of(content)[0], json.loads(stored) if stored else None
+
+
+def concatenate(paths: list[str] | list[Path], output: str | Path, schema: pa.Schema, made: Made | None = None) -> None:
     """One table from several of the same schema; their metadata side by side under the names of their files."""
     tables = [read_arrow(path, schema) for path in paths]
     metadata = {Path(path).stem: _metadata(table.schema) for path, table in zip(paths, tables, strict=True)}
-    join(tables, output, schema, metadata)
+    join(tables, output, schema, metadata, made)
 
 
-def join(tables: list[pa.Table], output: str | Path, schema: pa.Schema, metadata: dict) -> None:
+def join(
+    tables: list[pa.Table], output: str | Path, schema: pa.Schema, metadata: dict, made: Made | None = None
+) -> None:
     """Write tables of one schema, one after the other, as one; their metadata give way to `metadata`."""
     arrow = pa.concat_tables([table.replace_schema_metadata() for table in tables])
-    write(output, dict(zip(arrow.column_names, arrow.columns, strict=True)), schema, metadata)
+    write(output, dict(zip(arrow.column_names, arrow.columns, strict=True)), schema, metadata, made)
 
 
 def provenance(*packages: str) -> dict[str, str]:
@@ -98,6 +119,11 @@ def provenance(*packages: str) -> dict[str, str]:
 
 
 def _open(path: str | Path, reader, published: bool):
+    return _parsed(path, pa.BufferReader(_content(path, published)), reader)
+
+
+def _content(path: str | Path, published: bool) -> bytes:
+    """The bytes of a file whose seal fits."""
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError:
@@ -111,7 +137,7 @@ def _open(path: str | Path, reader, published: bool):
         raise UserError(f"{path} has no checksum, as another version or program wrote it, or it is damaged: {_ANEW}")
     if seal is not None and not fits:
         raise UserError(f"{path} is damaged, its checksum does not fit: {_ANEW}")
-    return _parsed(path, pa.BufferReader(content), reader)
+    return content
 
 
 def _parsed(path: str | Path, file, reader):

@@ -12,7 +12,9 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 from ..errors import UserError
+from ..plan import makers
 from ..plan import settings as plan
+from ..records.identity import Input, Job, begin
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ def add_arguments(parser) -> None:
 
 def run(options) -> None:
     """Read the predictions and write the records."""
-    settings = plan.convert(plan.from_options(options, "evaluate"), Settings)
+    taken = plan.from_options(options, "evaluate")
+    settings = plan.convert(taken, Settings)
     folder = plan.results(f"tabular/{options.dataset}")
     evaluate(
         options.dataset,
@@ -55,11 +58,20 @@ def run(options) -> None:
         settings,
         options.output or plan.results(f"records/tabular/{options.dataset}.parquet"),
         options.processes,
+        makers.job(options, "evaluate", options.dataset, taken),
     )
 
 
-def evaluate(dataset: str, predictions: str, history: str, settings: Settings, output: str, processes: int = 1) -> None:
-    """Write the records of all runs of a data set.
+def evaluate(
+    dataset: str,
+    predictions: str,
+    history: str,
+    settings: Settings,
+    output: str,
+    processes: int = 1,
+    job: Job | None = None,
+) -> None:
+    """Write the records of all runs of a data set, which say whose they are where there is a `job`.
 
     A beta that diverged and left predictions that are not finite has NaN. Errors: UserError where DIV is not ERR-bar - ERR, or
     a file is damaged.
@@ -72,8 +84,14 @@ def evaluate(dataset: str, predictions: str, history: str, settings: Settings, o
     from ..records import parquet
     from ..records.tabular import HISTORY, RECORDS
 
+    made = begin(job, *(Input(path, "train_tabular", dataset) for path in (history, predictions)))
     histories = parquet.read(history, HISTORY)
-    parquet.read_metadata(predictions)  # its seal, once for all runs
+    if parquet.read_metadata(predictions) != parquet.read_metadata(
+        history
+    ):  # its seal is looked at here, once for all runs
+        raise UserError(
+            f"{predictions} and {history} are not of one training: delete both and run the workflow again to make them anew."
+        )
     tasks = [
         (dataset, int(run), predictions, settings, mine.loc[mine["diverged"], "beta"].tolist())
         for run, mine in histories.groupby("run")
@@ -86,7 +104,7 @@ def evaluate(dataset: str, predictions: str, history: str, settings: Settings, o
         "settings": asdict(settings),
         "provenance": parquet.provenance(),
     }
-    parquet.write(output, rows.assign(experiment="tabular", dataset=dataset)[RECORDS.names], RECORDS, metadata)
+    parquet.write(output, rows.assign(experiment="tabular", dataset=dataset)[RECORDS.names], RECORDS, metadata, made)
 
 
 def _metrics_of_run(task: tuple):
