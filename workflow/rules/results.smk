@@ -26,12 +26,14 @@ rule aggregate:
         family=family,
         settings=lambda wildcards, input: ["--settings", *input.settings]
         * bool(input.settings),
-        code=aggregate_code,
+        planned=planned("aggregate", "{records}"),
     shell:
         """
         python -m learner_collusion aggregate \
             --family {params.family} \
             {params.settings:q} \
+            --name {wildcards.records:q} \
+            --planned {params.planned:q} \
             --inputs {input.records:q} \
             --output {output.records:q} \
             2>&1 | tee {log:q}
@@ -42,7 +44,7 @@ rule figure:
     """Draw a figure as PDF and PNG, with the plotted numbers as CSV."""
     input:
         settings="results/settings/figure/{figure}.yaml",
-        records=figure_records,
+        records=records_of("figure"),
     output:
         pdf="results/figures/{figure}.pdf",
         png=report(
@@ -69,11 +71,12 @@ rule figure:
         records=lambda wildcards, input: ["--records", *input.records]
         * bool(input.records),
         caption=lambda wildcards: FIGURES[wildcards.figure].caption,
-        code=figure_code,
+        planned=planned("figure", "{figure}"),
     shell:
         """
         python -m learner_collusion figure \
             --settings {input.settings:q} \
+            --planned {params.planned:q} \
             --figure {wildcards.figure} \
             {params.records:q} \
             --output {output.pdf:q} \
@@ -85,7 +88,7 @@ rule table:
     """Write a table as Markdown and Parquet: Table 2 verified numerically, Tables 3 and 4 read off the models."""
     input:
         settings="results/settings/table/{table}.yaml",
-        records=table_records,
+        records=records_of("table"),
     output:
         markdown=report(
             "results/tables/{table}.md",
@@ -111,11 +114,12 @@ rule table:
         records=lambda wildcards, input: ["--records", *input.records]
         * bool(input.records),
         caption=lambda wildcards: TABLES[wildcards.table].caption,
-        code=table_code,
+        planned=planned("table", "{table}"),
     shell:
         """
         python -m learner_collusion table \
             --settings {input.settings:q} \
+            --planned {params.planned:q} \
             --table {wildcards.table} \
             {params.records:q} \
             --output {output.markdown:q} \
@@ -128,7 +132,7 @@ rule claims_part:
     """Judge the claims of one part of the paper by its records."""
     input:
         settings="results/settings/claims/{part}.yaml",
-        records=claims_records,
+        records=records_of("claims"),
     output:
         markdown="results/claims/{part}.md",
         parquet="results/claims/{part}.parquet",
@@ -145,11 +149,12 @@ rule claims_part:
     params:
         records=lambda wildcards, input: ["--records", *input.records]
         * bool(input.records),
-        code=claims_code,
+        planned=planned("claims", "{part}"),
     shell:
         """
         python -m learner_collusion claims \
             --settings {input.settings:q} \
+            --planned {params.planned:q} \
             --part {wildcards.part} \
             {params.records:q} \
             --output {output.markdown:q} \
@@ -181,11 +186,12 @@ rule claims:
         runtime=10,
         mem_mb=1000,
     params:
-        code=fingerprint("stages.claims:combine"),
+        planned=planned("claims", "all"),
     shell:
         """
         python -m learner_collusion claims \
             --part all \
+            --planned {params.planned:q} \
             --records {input.parts:q} \
             --output {output.markdown:q} \
             --parquet {output.parquet:q} \
