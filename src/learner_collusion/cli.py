@@ -20,6 +20,7 @@ COMMANDS = {
     "gallery": "publishing.gallery",
     "scorecard": "publishing.scorecard",
     "diagnose": "publishing.diagnose",
+    "provenance": "plan.chain",
 }
 
 

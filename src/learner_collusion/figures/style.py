@@ -21,6 +21,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..files import replacing
 from ..records.identity import MADE, Made, with_beside
+from ..records.parquet import provenance
 
 # seaborn takes SciPy where it finds it, for densities and clusters. None is drawn here, and importing SciPy's statistics takes
 # longer than drawing a figure: seaborn is imported as if SciPy were not installed, unless SciPy is already loaded.
@@ -242,4 +243,7 @@ def save(settings, figure: Figure, output: str | Path, plotted: pd.DataFrame, fo
 def _whose(made: Made | None, path: Path, name: str, *beside: Path) -> dict[str, str]:
     """Who made a figure, for its metadata."""
     known = with_beside(made, *beside)
-    return {name: json.dumps(known.at(path), sort_keys=True)} if known else {}
+    if known is None:
+        return {}
+    told = known.at(path)
+    return {name: json.dumps(told | {"versions": provenance("matplotlib", "pandas")}, sort_keys=True)}

@@ -20,9 +20,9 @@ def roots(stage: str, name: str, settings: dict) -> tuple[str, ...]:
     """The roots of the code of a job (`provenance.fingerprint`): of its stage, and of what that picks by name."""
     whole, first = f"stages.{stage}", name.split("/")
     if stage in ("fetch", "prepare"):  # of one kind of data set
-        kind = {"table": "table", "images": "images", "pictures": "pictures"}[settings["kind"]]
+        kind = settings["kind"]
         read = {"fetch": "fetch", "prepare": "read"}[stage]
-        source = (f"data.{IMAGE_SOURCES[settings['source']]}:{read}",) if kind == "images" else ()
+        source = (f"data.{_source(settings)}:{read}",) if kind == "images" else ()
         return (f"{whole}:{stage}_{kind}", *source, f"{whole}:run!")
     if stage == "aggregate":
         return (f"{whole}:{first[0]}", f"{whole}:run!")
@@ -39,6 +39,13 @@ def roots(stage: str, name: str, settings: dict) -> tuple[str, ...]:
         return (whole, *builder_code(first[2 if stage == "train_images" else 1]))
     learner = settings.get("train_tabular", settings).get("learner")
     return (whole, *learner_code(learner))
+
+
+def _source(settings: dict) -> str:
+    name = settings.get("source")
+    if name not in IMAGE_SOURCES:
+        raise UserError(f"The image source {name!r} is unknown: choose one of {', '.join(IMAGE_SOURCES)}.")
+    return IMAGE_SOURCES[name]
 
 
 def code(stage: str, name: str, settings: dict) -> str:

@@ -42,10 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Fetch one data set, and print where it came from."""
     settings = from_options(options, "fetch", part=options.dataset)
+    fetch, own = of_kind(settings, table=fetch_table, images=fetch_images)
     made = begin(makers.job(options, "fetch", options.dataset, settings))
-    fetch, settings = of_kind(settings, table=fetch_table, images=fetch_images)
-    where = fetch(options.dataset, settings, options.output)
-    write_beside(options.output or _default(options.dataset, settings), made)
+    where = fetch(options.dataset, own, options.output)
+    write_beside(options.output or _default(options.dataset, own), made)
     print(f"{options.dataset}: {where}")
 
 

@@ -26,9 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Prepare one data set, and print what it holds."""
     settings = from_options(options, "prepare", part=options.dataset)
+    prepare, own = of_kind(settings, table=prepare_table, images=prepare_images)
     job = makers.job(options, "prepare", options.dataset, settings)
-    prepare, settings = of_kind(settings, table=prepare_table, images=prepare_images)
-    print(prepare(options.dataset, settings, options.raw, options.output, job))
+    print(prepare(options.dataset, own, options.raw, options.output, job))
 
 
 def prepare_table(dataset: str, settings: dict, raw: str | None = None, output: str | None = None, job=None) -> str:
