@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .common import Verdict, undo
-from .lab import Ended, Lab, run, wait
+from .forks import Ended
+from .lab import Lab
 from .study import MOODS
 
 
@@ -20,7 +21,7 @@ def killed(lab: Lab, random: randoms.Random) -> Verdict:
     lab.finished()
     undo(lab, random)
     for _ in range(random.randint(1, 3)):
-        ended = wait(run(lab.here, lab.steps), lab.here, random.uniform(0, lab.seconds / 2))
+        ended = lab.wait(lab.start(lab.steps), random.uniform(0, lab.seconds / 2))
         if ended.how != "killed":
             return lab.verdict(ended)
     return lab.verdict()
@@ -40,7 +41,7 @@ def killed_inside_a_write(lab: Lab, random: randoms.Random) -> Verdict:
     undo(lab, random)
     for _ in range(random.randint(1, 2)):
         size = int(10 ** random.uniform(0, 5.5))
-        ended = wait(run(lab.here, lab.steps, _limit(size, True)), lab.here)
+        ended = lab.wait(lab.start(lab.steps, _limit(size, True)))
         if ended.how != "killed":
             return lab.verdict(ended)
     return lab.verdict()
@@ -52,7 +53,7 @@ def full_disk(lab: Lab, random: randoms.Random) -> Verdict:
         return found
     lab.finished()
     undo(lab, random)
-    ended = wait(run(lab.here, lab.steps, _limit(int(10 ** random.uniform(0, 5.5)), False)), lab.here)
+    ended = lab.wait(lab.start(lab.steps, _limit(int(10 ** random.uniform(0, 5.5)), False)))
     return lab.verdict(ended)
 
 
@@ -71,7 +72,7 @@ def _on_a_small_disk(lab: Lab, random: randoms.Random) -> Verdict | None:
         used = (free.f_blocks - free.f_bfree) * free.f_frsize
         resize = ["mount", "-o", f"remount,size={used + random.randint(1, 100) * 4096}", str(lab.here)]
         subprocess.run(resize, check=True)
-        ended = wait(run(lab.here, lab.steps), lab.here)
+        ended = lab.wait(lab.start(lab.steps))
         subprocess.run([*resize[:2], "remount,size=1g", resize[-1]], check=True)
         return lab.verdict(ended)
     finally:
@@ -88,7 +89,7 @@ def read_only(lab: Lab, random: randoms.Random) -> Verdict:
         for path in modes:
             path.chmod(0o555)
     try:
-        ended = wait(run(lab.here, lab.steps, lambda: _remount(folder) if not os.geteuid() else None), lab.here)
+        ended = lab.wait(lab.start(lab.steps, lambda: _remount(folder) if not os.geteuid() else None))
     finally:
         for path, mode in modes.items():
             path.chmod(mode)
@@ -121,7 +122,7 @@ def download(lab: Lab, random: randoms.Random) -> Verdict:
         path.unlink()
     lab.origin.behave(f"{mood} {random.random()}" if mood == "one bit" else mood)
     try:
-        ended = wait(run(lab.here, lab.steps), lab.here)
+        ended = lab.wait(lab.start(lab.steps))
     finally:
         lab.origin.behave("well")
     if ended.how == "done":

@@ -1,179 +1,43 @@
-"""Where faults are tried: a folder with the small study, and forks of this process, which has imported everything, that run its jobs
-one after the other as Snakemake would."""
+"""Where faults are tried: a folder with the small study, and what is asked after each."""
 
-import contextlib
-import io
-import json
-import os
 import re
-import resource
 import shutil
-import signal
-import sys
 import time
-import traceback
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
-from . import study
+from . import forks, study
+from .forks import Ended
 from .study import FINALS, Step
 
-LONGEST = 120  # seconds of a run, after which it hangs
 _ROUNDS = 8  # repairs of one fault: one may damage several files
-_STARTED, _MADE_BY = ".started", ".made_by"  # what Snakemake keeps in .snakemake
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a run ended: "done", "refused" (one sentence), "killed", or "wrong": a traceback, several lines, or no end."""
-
-    how: str
-    said: str = ""
-
-
-def load() -> None:
-    """Import what jobs import, before they fork."""
-    import importlib
-    import pkgutil
-
-    import learner_collusion
-
-    heavy = ("figures", "live", "torch_learner", "gallery", "diagnos", "slurm", "predictions", "__main__", "_native")
-    for module in pkgutil.walk_packages(learner_collusion.__path__, "learner_collusion."):
-        if not any(word in module.name for word in heavy):
-            importlib.import_module(module.name)
-    for name in ("skopt", "sklearn.datasets", "torchvision.datasets", "scipy.io", "pyarrow.parquet", "pandas", "torch"):
-        importlib.import_module(name)
-
-
-def run(folder: Path, steps: Iterable[Step], before: Callable[[], None] | None = None, alone: bool = False) -> int:
-    """Start a run in a fork, and return its process id. `before` is called there first. `alone`: a job without a main process."""
-    sys.stdout.flush()
-    if child := os.fork():
-        return child
-    try:
-        os.setsid()
-        os.chdir(folder)
-        with open(os.devnull, "ab") as log:
-            for descriptor in (1, 2):
-                os.dup2(log.fileno(), descriptor)
-        said = os.open(folder.parent / f"said.{os.getpid()}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        if before:
-            before()
-        ended = _do(*steps) if alone else _make(list(steps))
-    except OSError as error:  # what Snakemake would not have been able to write
-        ended = Ended("refused", f"the main process: {error}")
-    except BaseException:
-        ended = Ended("wrong", traceback.format_exc())
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.getrlimit(resource.RLIMIT_FSIZE)[1],) * 2)
-    with contextlib.suppress(OSError):
-        os.write(said, json.dumps([ended.how, ended.said]).encode())
-    os._exit({"done": 0, "refused": 1}.get(ended.how, 2))
-
-
-def wait(child: int, folder: Path, seconds: float = LONGEST) -> Ended:
-    """How the run of a process ends; after so many seconds it is killed."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found, status = os.waitpid(child, os.WNOHANG)
-        if found:
-            break
-        if time.monotonic() > deadline:
-            os.killpg(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return Ended("wrong", f"no end after {seconds} seconds") if seconds == LONGEST else Ended("killed")
-        time.sleep(0.005)
-    if os.WIFSIGNALED(status):
-        return Ended("killed", signal.Signals(os.WTERMSIG(status)).name)
-    try:
-        said = folder.parent / f"said.{child}"
-        found = Ended(*json.loads(said.read_text(encoding="utf-8")))
-        said.unlink()
-        return found
-    except (OSError, ValueError):
-        return Ended("refused" if os.waitstatus_to_exitcode(status) == 1 else "wrong", "(it could not write what)")
-
-
-def _make(steps: list[Step]) -> Ended:
-    """Run the jobs that are to be run, in the folder where this process is, until one fails."""
-    made_by = json.loads(Path(_MADE_BY).read_text()) if Path(_MADE_BY).exists() else {}
-    remade: set[str] = set()
-    for step in steps:
-        if not _is_stale(step, made_by, remade):
-            continue
-        for path in map(Path, step.outputs):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
-        started = Path(f"{_STARTED}.{step.outputs[0].replace('/', '-')}")
-        started.touch()
-        ended = _do(step)
-        if ended.how != "done":
-            for path in step.outputs:
-                Path(path).unlink(missing_ok=True)
-            return ended
-        made_by[step.outputs[0]] = [step.text, *step.arguments]
-        _note(made_by)
-        started.unlink(missing_ok=True)
-        remade.update(step.outputs)
-    return Ended("done")
-
-
-def _note(made_by: dict) -> None:
-    beside = Path(f"{_MADE_BY}.{os.getpid()}")
-    beside.write_text(json.dumps(made_by))
-    beside.replace(_MADE_BY)
-
-
-def _is_stale(step: Step, made_by: dict, remade: set[str]) -> bool:
-    if Path(f"{_STARTED}.{step.outputs[0].replace('/', '-')}").exists() or not all(map(os.path.exists, step.outputs)):
-        return True
-    if made_by.get(step.outputs[0]) != [step.text, *step.arguments] or remade & set(step.inputs):
-        return True
-    oldest = min(os.stat(path).st_mtime_ns for path in step.outputs)
-    return any(os.path.exists(path) and os.stat(path).st_mtime_ns > oldest for path in step.inputs)
-
-
-def _do(step: Step) -> Ended:
-    """One job. It must end well, or with one sentence."""
-    from learner_collusion import cli
-
-    if step.text is not None:
-        Path(step.outputs[0]).write_text(step.text, encoding="utf-8")
-        return Ended("done")
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
-            status = cli.main(list(step.arguments))
-    except SystemExit as error:
-        status = error.code
-    except BaseException:
-        return Ended("wrong", traceback.format_exc())
-    lines = [
-        line for line in said.getvalue().splitlines() if line and "Warning" not in line and not line.startswith("  ")
-    ]
-    if status == 0:
-        missing = [path for path in step.outputs if not os.path.exists(path)]
-        return Ended("refused", f"{step.rule}: {missing} is gone") if missing else Ended("done")
-    return Ended("refused" if len(lines) == 1 else "wrong", "\n".join(lines))
 
 
 class Lab:
     """The folder `here`, in which each trial begins anew with a copy of what undisturbed runs made. It has one path: the list of
     pictures holds it."""
 
+    targets = FINALS
+
     def __init__(self, root: Path):
         self.root, self.here = root, root / "here"
         root.mkdir(parents=True, exist_ok=True)
         self.origin = study.Origin(root)
-        configuration = study.write(root, self.origin.port)
+        self.configuration = study.write(root, self.origin.port)
         self.here.mkdir()
-        self.steps = study.steps([configuration[0]], self.here)
-        self.other_steps = study.steps(list(configuration), self.here)
-        self.configuration = configuration
+        self.steps = study.steps([self.configuration[0]], self.here, self.targets)
+        self.other_steps = study.steps(list(self.configuration), self.here, self.targets)
         self.other = self._undisturbed("other", self.other_steps)
         self.right = self._undisturbed("right", self.steps)
-        assert all(self.other[name] != self.right[name] for name in FINALS), "the other settings change nothing"
+        assert all(self.other[name] != self.right[name] for name in self.targets), "the other settings change nothing"
+
+    def start(self, steps: list[Step], before: Callable[[], None] | None = None, alone: bool = False) -> int:
+        """Start a run; its process id. `before` is called in it first; `alone`: one job without a main process."""
+        return forks.start(self.here, steps, before, alone)
+
+    def wait(self, child: int, seconds: float = forks.LONGEST) -> Ended:
+        """How a run ends; after so many seconds it is killed."""
+        return forks.wait(child, self.here, seconds)
 
     def close(self) -> None:
         self.origin.close()
@@ -181,7 +45,7 @@ class Lab:
     def _undisturbed(self, name: str, steps: list[Step]) -> dict[str, bytes]:
         self.empty()
         start = time.monotonic()
-        ended = wait(run(self.here, steps), self.here)
+        ended = self.wait(self.start(steps))
         assert ended.how == "done", ended.said
         self.seconds = time.monotonic() - start
         shutil.copytree(self.here, self.root / name, symlinks=True)
@@ -199,7 +63,7 @@ class Lab:
 
     def finals(self) -> dict[str, bytes]:
         """The final records as they lie there."""
-        paths = {name: self.here / name for name in FINALS}
+        paths = {name: self.here / name for name in self.targets}
         return {name: path.read_bytes() for name, path in paths.items() if path.exists()}
 
     def files(self) -> list[str]:
@@ -224,7 +88,7 @@ class Lab:
 
     def goes_on(self, steps: list[Step] | None = None) -> Ended:
         """The next run, undisturbed."""
-        return wait(run(self.here, steps or self.steps), self.here)
+        return self.wait(self.start(steps or self.steps))
 
     def verdict(
         self, ended: Ended | None = None, steps: list[Step] | None = None, expected: dict | None = None
@@ -237,7 +101,7 @@ class Lab:
             if ended.how == "done":
                 found = self.finals()
                 if found != expected:
-                    wrong = [name for name in FINALS if found.get(name) != expected[name]]
+                    wrong = [name for name in self.targets if found.get(name) != expected[name]]
                     return "falsified" if not refused else "lost", f"other bytes in {', '.join(wrong)} {refused}"
                 return ("refused", refused) if refused else ("repaired", "")
             if ended.how != "refused":

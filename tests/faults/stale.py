@@ -9,8 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+from . import forks
 from .common import TRAINS, Verdict, cut, flipped, rewrite, undo
-from .lab import Lab, run, wait
+from .lab import Lab
 from .study import Step
 
 _PARTIAL = ("results/**/*.checkpoint", "results/tabular/*/tune/*.parquet", "results/tabular/*/train/*.parquet")
@@ -19,14 +20,13 @@ _PARTIAL = ("results/**/*.checkpoint", "results/tabular/*/tune/*.parquet", "resu
 def _killed_with_parts(lab: Lab, random: randoms.Random, steps: list[Step], before=None, at_once: bool = False) -> None:
     """Run until partial files are there, or a random moment, and kill it."""
     until = time.monotonic() + (lab.seconds if at_once else random.uniform(0, lab.seconds))
-    child = run(lab.here, steps, before)
+    child = lab.start(steps, before)
     ended = 0
     while not ended and time.monotonic() < until and not (at_once and _parts(lab)):
         time.sleep(0.002)
         ended, _ = os.waitpid(child, os.WNOHANG)
     if not ended:
-        os.killpg(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        forks.kill(child)
 
 
 def _parts(lab: Lab) -> list[Path]:
@@ -114,18 +114,18 @@ def orphan(lab: Lab, random: randoms.Random) -> Verdict:
     (late,) = random.sample([step for step in lab.other_steps if step.rule in TRAINS], 1)
     for path in late.outputs:
         (lab.here / path).unlink()
-    child = run(lab.here, [late], alone=True)
+    child = lab.start([late], alone=True)
     time.sleep(random.uniform(0, lab.seconds / 20))
-    os.killpg(child, signal.SIGSTOP)
+    os.kill(child, signal.SIGSTOP)
     if random.random() < 0.5:
         ended = lab.goes_on()
-        os.killpg(child, signal.SIGCONT)
+        os.kill(child, signal.SIGCONT)
         _end(child)
     else:
-        main = run(lab.here, lab.steps)
+        main = lab.start(lab.steps)
         time.sleep(random.uniform(0, lab.seconds / 2))
-        os.killpg(child, signal.SIGCONT)
-        ended = wait(main, lab.here)
+        os.kill(child, signal.SIGCONT)
+        ended = lab.wait(main)
         _end(child)
     if ended.how == "wrong":
         return "lost", ended.said
@@ -142,11 +142,11 @@ def two_mains(lab: Lab, random: randoms.Random) -> Verdict:
     """Two main processes at once in one folder, as with --nolock."""
     lab.finished()
     undo(lab, random)
-    first = run(lab.here, lab.steps)
+    first = lab.start(lab.steps)
     time.sleep(random.uniform(0, lab.seconds / 10))
-    second = run(lab.here, lab.steps)
+    second = lab.start(lab.steps)
     for child in (first, second):
-        ended = wait(child, lab.here)
+        ended = lab.wait(child)
         if ended.how == "wrong":
             return "lost", ended.said
     return lab.verdict()

@@ -58,9 +58,9 @@ def write(folder: Path, port: int) -> tuple[Path, Path]:
     return paths
 
 
-def steps(configuration: list[Path], folder: Path) -> list[Step]:
+def steps(configuration: list[Path], folder: Path, targets: tuple[str, ...] = FINALS) -> list[Step]:
     """The jobs of a study that nothing has been made of, in an order in which they can run."""
-    planned = plan("-p", "--configfile", *configuration, "--directory", folder, "--", *FINALS)
+    planned = plan("-p", "--configfile", *configuration, "--directory", folder, "--", *targets)
     assert planned.returncode == 0, planned.stdout + planned.stderr
     blocks = re.findall(
         r"^(?:local)?rule (\w+):\n(.*?)^Shell command: ?(.*?)(?=^\[\w{3} \w{3} |^Job stats:)",
@@ -76,7 +76,7 @@ def steps(configuration: list[Path], folder: Path) -> list[Step]:
         ordered += ready
         made.update(path for step in ready for path in step.outputs)
         found = [step for step in found if step not in ready]
-    assert set(FINALS) <= made
+    assert set(targets) <= made
     return ordered
 
 

@@ -58,12 +58,19 @@ def lane(root: Path, chosen: list[tuple[str, int]], report: Path) -> None:
 
 
 def run(
-    count: int, seed: int, lanes: int = 1, names: list[str] | None = None, folder: Path | None = None
+    count: int,
+    seed: int,
+    lanes: int = 1,
+    names: list[str] | None = None,
+    folder: Path | None = None,
+    believing: bool = False,
 ) -> list[list]:
     """[kind, seed, verdict, what was said, seconds] of so many faults, done by so many processes."""
-    from faults import lab
+    from faults import forks
 
-    lab.load()
+    forks.load()
+    if believing:
+        blind()
     root = Path(folder or tempfile.mkdtemp(prefix="faults-")).resolve()
     chosen = trials(count, seed, names)
     children = []
