@@ -26,7 +26,7 @@ def _damage(lab: Lab, random: randoms.Random, change: Callable[[bytes], bytes], 
     return verdict, f"{', '.join(paths)}: {said}"
 
 
-def bitsflipped(lab: Lab, random: randoms.Random) -> Verdict:
+def bits_flipped(lab: Lab, random: randoms.Random) -> Verdict:
     """One to eight bits in one to three files."""
     return _damage(lab, random, flipped(random), 3)
 
