@@ -85,7 +85,8 @@ test-slurm: setup
 
 # FAULTS=100 SEED=7: another number of faults, other ones.
 test-faults: setup
-	@$(BIN)/python tests/faults/suite.py --count $(or $(FAULTS),500) --seed $(or $(SEED),0)
+	@$(BIN)/python tests/faults/suite.py --count $(or $(FAULTS),500) --seed $(or $(SEED),0) \
+	    $(if $(FAULTS)$(SEED),,--document docs/reliability.md)
 
 lint: setup
 	@$(BIN)/ruff check --quiet .

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .study import Step
 
-LONGEST = 120  # seconds of a run, after which it hangs
+LONGEST = 300  # seconds of a run, after which it hangs
 _STARTED, _MADE_BY = ".started", ".made_by"  # what Snakemake keeps in .snakemake
 
 

@@ -3,27 +3,42 @@ said)`."""
 
 import random as randoms
 from collections.abc import Callable
+from typing import NamedTuple
 
 from . import damage, interruptions, stale
 from .common import Verdict
 from .lab import Lab
 
-# By name: the function, and its share of all trials.
-KINDS: dict[str, tuple[Callable[[Lab, randoms.Random], Verdict], int]] = {
-    "killed at a random moment": (interruptions.killed, 3),
-    "killed inside a write": (interruptions.killed_inside_a_write, 3),
-    "full disk": (interruptions.full_disk, 3),
-    "bits flipped": (damage.bits_flipped, 6),
-    "truncated": (damage.truncated, 4),
-    "exchanged": (damage.exchanged, 5),
-    "written late by a job of other settings": (damage.of_other_settings, 3),
-    "removed": (damage.removed, 2),
-    "killed, then other settings": (stale.after_other_settings, 3),
-    "killed, then other code": (stale.after_other_code, 3),
-    "killed, then partial files damaged": (stale.parts_damaged, 3),
-    "a job that outlives its main process": (stale.orphan, 3),
-    "two main processes at once": (stale.two_mains, 2),
-    "read-only folder": (interruptions.read_only, 2),
-    "clock set": (damage.clock, 2),
-    "download interrupted or false": (interruptions.download, 3),
+
+class Kind(NamedTuple):
+    """`share` of all trials; `snakemake`: done to runs of Snakemake itself, which take ten times as long."""
+
+    function: Callable[[Lab, randoms.Random], Verdict]
+    share: int
+    snakemake: bool = False
+
+
+KINDS = {
+    "killed at a random moment": Kind(interruptions.killed, 12),
+    "killed inside a write": Kind(interruptions.killed_inside_a_write, 12),
+    "full disk": Kind(interruptions.full_disk, 12),
+    "bits flipped": Kind(damage.bits_flipped, 25),
+    "truncated": Kind(damage.truncated, 16),
+    "exchanged": Kind(damage.exchanged, 20),
+    "written late by a job of other settings": Kind(damage.of_other_settings, 12),
+    "removed": Kind(damage.removed, 8),
+    "killed, then other settings": Kind(stale.after_other_settings, 10),
+    "killed, then other code": Kind(stale.after_other_code, 10),
+    "killed, then partial files damaged": Kind(stale.parts_damaged, 12),
+    "a job that outlives its main process": Kind(stale.orphan, 10),
+    "two main processes at once": Kind(stale.two_mains, 8),
+    "read-only folder": Kind(interruptions.read_only, 6),
+    "clock set": Kind(damage.clock, 8),
+    "download interrupted or false": Kind(interruptions.download, 12),
+    "under Snakemake: killed": Kind(interruptions.killed, 4, True),
+    "under Snakemake: killed, then other settings": Kind(stale.after_other_settings, 3, True),
+    "under Snakemake: bits flipped": Kind(damage.bits_flipped, 3, True),
+    "under Snakemake: exchanged": Kind(damage.exchanged, 3, True),
+    "under Snakemake: full disk": Kind(interruptions.small_files, 2, True),
+    "under Snakemake: clock set": Kind(damage.clock, 2, True),
 }

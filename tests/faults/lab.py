@@ -18,6 +18,7 @@ class Lab:
     pictures holds it."""
 
     targets = FINALS
+    sizes = (0.0, 5.5)  # logarithm of the bytes at which a disk is full
 
     def __init__(self, root: Path):
         self.root, self.here = root, root / "here"

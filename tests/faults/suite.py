@@ -21,14 +21,20 @@ if __name__ == "__main__":  # by hand, as tests have it
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
+BEGIN, END = "<!-- faults -->", "<!-- /faults -->"
 VERDICTS = ("repaired", "refused", "lost", "falsified")
 
 
-def trials(count: int, seed: int, names: list[str] | None = None) -> list[tuple[str, int]]:
-    """So many faults, each with a seed of its own: of each kind its share, and at least one."""
+def trials(count: int, seed: int, names: list[str] | None = None, snakemake: bool = True) -> list[tuple[str, int]]:
+    """So many faults, each with a seed of its own: of each kind its share, and at least one. Without `snakemake` none of those that
+    take long."""
     from faults.kinds import KINDS
 
-    chosen = {name: share for name, (_, share) in KINDS.items() if not names or name in names}
+    chosen = {
+        name: kind.share
+        for name, kind in KINDS.items()
+        if (not names or name in names) and (snakemake or not kind.snakemake)
+    }
     whole = sum(chosen.values())
     found = [(name, number) for name, share in chosen.items() for number in range(max(1, -(-count * share // whole)))]
     found = [(name, seed * 100_000 + number) for name, number in found]
@@ -38,23 +44,27 @@ def trials(count: int, seed: int, names: list[str] | None = None) -> list[tuple[
 
 def lane(root: Path, chosen: list[tuple[str, int]], report: Path) -> None:
     """Do some faults one after the other, and write a line for each."""
-    from faults import lab
     from faults.kinds import KINDS
+    from faults.lab import Lab
+    from faults.workflow import Workflow
 
-    made = lab.Lab(root)
+    made: dict[bool, Lab] = {}
     try:
         with open(report, "w", encoding="utf-8") as file:
             for name, number in chosen:
-                start = time.monotonic()
+                kind, start = KINDS[name], time.monotonic()
+                if kind.snakemake not in made:
+                    made[kind.snakemake] = (Workflow if kind.snakemake else Lab)(root / str(kind.snakemake))
                 try:
-                    verdict, said = KINDS[name][0](made, random.Random(f"{name} {number}"))
+                    verdict, said = kind.function(made[kind.snakemake], random.Random(f"{name} {number}"))
                 except Exception:
                     verdict, said = "lost", traceback.format_exc()
                 line = [name, number, verdict, said, time.monotonic() - start]
                 file.write(json.dumps(line) + "\n")
                 file.flush()
     finally:
-        made.close()
+        for lab in made.values():
+            lab.close()
 
 
 def run(
@@ -64,15 +74,25 @@ def run(
     names: list[str] | None = None,
     folder: Path | None = None,
     believing: bool = False,
+    snakemake: bool = True,
 ) -> list[list]:
     """[kind, seed, verdict, what was said, seconds] of so many faults, done by so many processes."""
     from faults import forks
+    from faults.kinds import KINDS
 
     forks.load()
     if believing:
         blind()
     root = Path(folder or tempfile.mkdtemp(prefix="faults-")).resolve()
-    chosen = trials(count, seed, names)
+    chosen = trials(count, seed, names, snakemake)
+    # one process has all of Snakemake's: each that has some makes an undisturbed run first
+    chosen.sort(key=lambda trial: not KINDS[trial[0]].snakemake)
+    long = sum(KINDS[name].snakemake for name, _ in chosen)
+    shares = [chosen[:long] if lanes > 1 else []] + [[] for _ in range(lanes - 1)]
+    for trial in chosen[long if lanes > 1 else 0 :]:
+        # as much work for each: one of Snakemake's counts as five
+        place = min(range(lanes), key=lambda one: sum(5 if KINDS[name].snakemake else 1 for name, _ in shares[one]))
+        shares[place].append(trial)
     children = []
     for number in range(lanes):
         place = root / f"lane{number}"
@@ -80,7 +100,7 @@ def run(
         if (child := os.fork()) == 0:
             status = 1
             try:
-                lane(place, chosen[number::lanes], root / f"report{number}")
+                lane(place, shares[number], root / f"report{number}")
                 status = 0
             except BaseException:
                 traceback.print_exc()
@@ -128,6 +148,7 @@ def main() -> int:
         "--lanes", type=int, default=min(2, os.cpu_count() or 1), help="processes that try faults (default: 2)"
     )
     parser.add_argument("--kind", nargs="+", metavar="NAME", help="only these (default: all)")
+    parser.add_argument("--document", type=Path, help="a page whose table is written anew")
     parser.add_argument("--folder", type=Path, help="where they work, and what is left there (default: none is left)")
     parser.add_argument("--verbose", action="store_true", help="show what was said of each")
     parser.add_argument(
@@ -137,12 +158,21 @@ def main() -> int:
     if options.folder:
         options.folder.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
-    found = run(options.count, options.seed, options.lanes, options.kind, options.folder, options.blind)
+    found = run(
+        options.count, options.seed, options.lanes, options.kind, options.folder, options.blind, options.snakemake
+    )
     for name, number, verdict, said, seconds in found:
         if options.verbose or verdict in ("lost", "falsified"):
             print(f"{name}, seed {number}: {verdict} in {seconds:.1f} s. {said}\n")
-    print(table(found))
-    print(f"\n{len(found)} faults in {time.monotonic() - start:.0f} seconds, seed {options.seed}.")
+    minutes = (time.monotonic() - start) / 60
+    shown = (
+        f"{table(found)}\n\n{len(found)} faults, seed {options.seed}, {minutes:.0f} minutes on {options.lanes} cores."
+    )
+    print(shown)
+    if options.document:
+        text = options.document.read_text(encoding="utf-8")
+        before, _, rest = text.partition(f"{BEGIN}\n")
+        options.document.write_text(f"{before}{BEGIN}\n\n{shown}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
     return int(any(line[2] in ("lost", "falsified") for line in found))
 
 
