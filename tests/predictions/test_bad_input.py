@@ -43,6 +43,7 @@ def changed(**cells):
         (numbers(), ("--kind", "probabilities"), "is no probability"),
         (numbers(), ("--loss", "brier"), "--loss brier is for classes"),
         (numbers(), ("--draws", "0"), "--draws is 0"),
+        (numbers(), ("--draws", "1000000000"), "give 1 to 100000"),
         (numbers(), ("--separator", ";;"), "one character"),
         (long(numbers()).iloc[1:], (), "lacks 1 of 360 predictions, such as that of learner"),
         (pd.concat([long(numbers()), long(numbers()).iloc[:1]]), (), "several predictions for row 'r"),

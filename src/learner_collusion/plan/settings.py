@@ -228,11 +228,14 @@ def _planned(text: str) -> tuple[str, str]:
     return found[1], found[2]
 
 
+_MOST = 4096  # as in the configuration
+
+
 def positive(text: str) -> int:
-    """A whole number of at least 1, for argparse."""
+    """A whole number of at least 1, of threads or processes, for argparse."""
     number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number}, but must be at least 1")
+    if not 1 <= number <= _MOST:
+        raise argparse.ArgumentTypeError(f"{number}, but must be at least 1{f' and at most {_MOST}' * (number > 1)}")
     return number
 
 
