@@ -154,6 +154,7 @@ def main() -> int:
     parser.add_argument(
         "--blind", action="store_true", help="with readers that believe everything, to see that the suite tells"
     )
+    parser.add_argument("--no-snakemake", dest="snakemake", action="store_false", help="without those that take long")
     options = parser.parse_args()
     if options.folder:
         options.folder.mkdir(parents=True, exist_ok=True)
