@@ -13,11 +13,10 @@ TRAINS = ("tune_dataset", "train_tabular", "train_images", "train_imagenet", "se
 
 
 def undo(lab: Lab, random: randoms.Random, rules: tuple[str, ...] = ()) -> list[Step]:
-    """Remove what one to three jobs made, of these rules; what depends on it is then to be made anew, too."""
+    """Remove what one to three jobs made, of these rules, and what was made of it."""
     jobs = [step for step in lab.steps if step.text is None and (not rules or step.rule in rules)]
     chosen = random.sample(jobs, random.randint(1, 3))
-    for path in (path for step in chosen for path in step.outputs):
-        (lab.here / path).unlink(missing_ok=True)
+    lab.forget(*chosen)
     return chosen
 
 

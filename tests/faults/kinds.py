@@ -39,6 +39,6 @@ KINDS = {
     "under Snakemake: killed, then other settings": Kind(stale.after_other_settings, 3, True),
     "under Snakemake: bits flipped": Kind(damage.bits_flipped, 3, True),
     "under Snakemake: exchanged": Kind(damage.exchanged, 3, True),
-    "under Snakemake: full disk": Kind(interruptions.small_files, 2, True),
+    "under Snakemake: written late by a job of other settings": Kind(damage.of_other_settings, 2, True),
     "under Snakemake: clock set": Kind(damage.clock, 2, True),
 }

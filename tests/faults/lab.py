@@ -18,7 +18,6 @@ class Lab:
     pictures holds it."""
 
     targets = FINALS
-    sizes = (0.0, 5.5)  # logarithm of the bytes at which a disk is full
 
     def __init__(self, root: Path):
         self.root, self.here = root, root / "here"
@@ -83,9 +82,17 @@ class Lab:
 
     def forget_readers(self, path: str) -> None:
         """Remove what was made of a file, so that the next run reads it."""
-        for step in self.readers(path):
-            for output in step.outputs:
+        self.forget(*self.readers(path))
+
+    def forget(self, *jobs: Step) -> None:
+        """Remove what these jobs made, and all that was made of it: Snakemake misses nothing whose targets are there."""
+        waiting, seen = list(jobs), set()
+        while waiting:
+            step = waiting.pop()
+            for output in set(step.outputs) - seen:
+                seen.add(output)
                 (self.here / output).unlink(missing_ok=True)
+                waiting += self.readers(output)
 
     def goes_on(self, steps: list[Step] | None = None) -> Ended:
         """The next run, undisturbed."""

@@ -20,8 +20,6 @@ class Workflow(Lab):
 
     targets = ("results/records/tabular.parquet", "results/claims/tabular.parquet", "results/claims/tabular.md")
 
-    sizes = (3.0, 5.5)  # with less not even Snakemake begins
-
     def start(self, steps: list[Step], before: Callable[[], None] | None = None, alone: bool = False) -> int:
         """As `Lab`; a job without a main process is none of Snakemake's."""
         assert not alone
