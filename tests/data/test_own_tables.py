@@ -1,6 +1,7 @@
 """Files of the user's own tables: packing, encodings, separators, headers, Parquet, and the collection of twisted tables."""
 
 import gzip
+import io
 import re
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from conftest import ROOT
 from own_tables import KEPT, PLAIN, ROWS, parquet_bytes, prepare, refused, text
 
-from learner_collusion.data import splits
+from learner_collusion.data import splits, tabular
+from learner_collusion.data.declared import Table
 from learner_collusion.errors import UserError
 
 CASES = ROOT.parent / "shared" / "cases" / "tables"
@@ -233,3 +235,37 @@ def test_the_collection_of_twisted_tables(tmp_path, file):
 @pytest.mark.skipif(not CASES.is_dir(), reason="the collection of twisted tables is not here")
 def test_every_file_of_the_collection_is_tried():
     assert {path.name for path in CASES.iterdir()} == {*COLLECTION, *REFUSED, "twelve_rows.csv"}
+
+
+@pytest.mark.parametrize("packing", ["text", "gzip", "Parquet"])
+def test_damaged_anywhere_a_table_is_read_or_refused_in_a_sentence(tmp_path, packing, random):
+    """Bits flipped, cut, and bytes put in that mean something to one of the formats."""
+    whole = {
+        "text": PLAIN.encode(),
+        "gzip": gzip.compress(PLAIN.encode()),
+        "Parquet": parquet_bytes(**pd.read_csv(io.StringIO(PLAIN)).to_dict("list")),
+    }
+    words = [b"\0", b'"', b",", b";", b"nan", b"1e999", b"\xff", b"\xef\xbb\xbf", b"\r", b"9" * 400]
+    for _ in range(150):
+        content = bytearray(whole[packing])
+        place = int(random.integers(len(content)))
+        match int(random.integers(3)):
+            case 0:
+                content[place] ^= 1 << int(random.integers(8))
+            case 1:
+                content[place : place + 1] = words[int(random.integers(len(words)))]
+            case 2:
+                del content[place:]
+        (tmp_path / "houses.csv").write_bytes(content)
+        try:
+            tabular.prepare(tmp_path / "houses.csv", tmp_path / "o.parquet", "mine", Table("houses.csv", "price"))
+        except UserError as error:
+            assert "\n" not in str(error)
+
+
+def test_words_that_are_no_utf8_and_dates_far_away(tmp_path):
+    table = pd.read_csv(io.StringIO(PLAIN)).assign(day="2820-01-21")
+    content = parquet_bytes(**table.to_dict("list")).replace(b"south", b"s\xffuth")
+    assert "houses.csv is not a complete Parquet file" in refused(tmp_path, content, drop=["day"])
+    said = refused(tmp_path, table.to_csv(index=False), dates={"day": "%Y-%m-%d"}, categorical=["city"])
+    assert "'2820-01-21' is too far from 1970: correct it" in said

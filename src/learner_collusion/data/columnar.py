@@ -31,7 +31,8 @@ def read(content: bytes, name: str, table: Table) -> Columns:
                 f"{table.file} unpacks to more than {archives.LARGEST:,} bytes: give fewer rows or columns."
             )
         arrow = file.read()
-    except (pa.ArrowInvalid, OSError) as error:
+        arrow.validate(full=True)  # words that are no UTF-8
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"{table.file} is not a complete Parquet file ({' '.join(str(error).split())}): copy or write it again."
         ) from None

@@ -253,7 +253,13 @@ def _days(raw: Columns, column: str, values: pd.Series) -> pd.Series:
         raise UserError(
             f"{raw.place(row, column)}: {values.iloc[row]!r} is no date in the format {form!r}: correct tables.{raw.name}.dates."
         )
-    return (days - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+    try:
+        return (days - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+    except pd.errors.OutOfBoundsDatetime:
+        row = int((days.dt.year - 1970).abs().to_numpy().argmax())
+        raise UserError(
+            f"{raw.place(row, column)}: {values.iloc[row]!r} is too far from 1970: correct it, or list it in tables.{raw.name}.missing."
+        ) from None
 
 
 def _fit(values: pd.Series, form: str) -> bool:
