@@ -121,7 +121,7 @@ def test_each_family_loads_what_it_uses_and_no_more(folder):
     network = {"missing": "fail", "retries": 0, "timeout": 1}
     assert not loaded("") & {"numpy", "pandas", "torch", "pyarrow"}
     assert data_modules(f"prepare.prepare_table('t', {table}, 't.csv', 't.parquet')") == {
-        "tabular", "delimited", "columnar", "kinds",
+        "tabular", "delimited", "columnar", "kinds", "archives",
     }  # fmt: skip
     assert data_modules("from learner_collusion.data import splits") == {"splits"}  # without the reader of raw tables
     fetched = f"fetch.fetch_images('digits', { {'source': 'digits'} | network }, 'd.tar')"
