@@ -233,6 +233,7 @@ def save(settings, figure: Figure, output: str | Path, plotted: pd.DataFrame, fo
     with replacing(path) as beside:
         described = ({"Subject": text} if text else {}) | _whose(made, path, "Keywords", path.with_suffix(".csv"))
         FigureCanvasPdf(figure).print_pdf(beside, metadata={"CreationDate": None} | described)
+    figure.set_dpi(matplotlib.rcParams["savefig.dpi"])  # a PDF is drawn at 72
     with replacing(path.with_suffix(".png")) as beside:  # last, so that it has the checksums of both others
         described = {"Description": text} if text else {}
         described |= _whose(made, path, MADE, path.with_suffix(".csv"), path)
