@@ -18,7 +18,7 @@ endif
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 NATIVE := $(shell find src/learner_collusion/native -name "*.cpp" -o -name "*.h" -o -name flags.toml)
 
-.PHONY: help setup demo verify verify-demo test test-compilers test-slurm lint reproduce sensitivity report gallery bench clean
+.PHONY: help setup demo verify verify-demo test test-compilers test-slurm lint reproduce sensitivity report gallery docs archive bench clean
 
 help:
 	@echo "make demo       the tabular experiments on a table that comes with scikit-learn: figures and verdicts in minutes"
@@ -31,6 +31,8 @@ help:
 	@echo "make verify-demo  the same with make demo, which needs no network"
 	@echo "make report     what make reproduce made, as one page: results/report.html"
 	@echo "make gallery    copy what make reproduce made to docs/gallery"
+	@echo "make docs       the documentation as a site: build/docs/index.html"
+	@echo "make archive    all records and figures of docs/gallery as one file with checksums, to be put where it stays"
 	@echo "make bench      the benchmarks behind benchmarks/RESULTS.md"
 	@echo "make lint       check the style of the code and of the workflow"
 	@echo "make setup      only make the virtual environment"
@@ -90,6 +92,15 @@ lint: setup
 
 gallery: setup
 	@$(BIN)/learner-collusion gallery results docs/gallery
+
+docs: setup
+	@$(PIP) install -r envs/requirements-docs.lock
+	@$(BIN)/python docs/reference.py
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/docs
+	@echo "Open build/docs/index.html."
+
+archive: setup
+	@$(BIN)/learner-collusion archive docs/gallery dist/learner-collusion-results.tar.gz
 
 bench: setup
 	@$(PIP) install -r envs/requirements-bench.lock

@@ -6,12 +6,14 @@
 #   snakemake --list                                                 all rules, with a sentence on each
 #
 # config.yaml is the paper; workflow/presets/ hold smaller ones, workflow/profiles/ say where and how to run.
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.6")
 
 
-configfile: f"{workflow.basedir}/config.yaml"
+configfile: Path(workflow.current_basedir, "config.yaml")
 
 
 report: "workflow/report/workflow.rst"

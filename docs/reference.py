@@ -68,7 +68,7 @@ def configuration_page() -> str:
 def _keys(known: dict, schema: dict, values, comments: dict, path: str) -> Iterator[dict[str, str]]:
     """A row for each key below a schema of a mapping. `values` are those of config.yaml, None where it has none."""
     entries = dict(schema.get("properties", {}))
-    if isinstance(schema.get("additionalProperties"), dict):
+    if _named(schema):
         entries[_NAME] = schema["additionalProperties"]
     if path in _ALSO:
         theirs = known
@@ -81,12 +81,12 @@ def _keys(known: dict, schema: dict, values, comments: dict, path: str) -> Itera
         shown = _SHOWN.get(path, "") if key == _NAME else key
         value = values.get(shown) if isinstance(values, dict) else None
         inside = _resolved(known, entry["items"]) if entry.get("type") == "array" and "items" in entry else entry
-        deeper = inside if "properties" in inside or isinstance(inside.get("additionalProperties"), dict) else None
+        deeper = inside if "properties" in inside or _named(inside) else None
         if key != _NAME:
             written = _value(value) if isinstance(values, dict) and shown in values else "-"
             what = comments.get(where) or comments.get(_real(where)) or entry.get("description", "")
             yield _row(where, _type(known, entry), "" if deeper else written, what)
-        if deeper and (deeper.get("additionalProperties") is False or deeper is not inside or _named(deeper)):
+        if deeper:
             yield from _keys(known, deeper, value if deeper is entry else None, comments, where)
 
 
@@ -127,7 +127,8 @@ def _type(known: dict, schema: dict) -> str:
     }  # fmt: skip
     text = " or ".join(words[kind] for kind in kinds)
     if "array" in kinds and "items" in schema:
-        text = text.replace("list", f"list of {_type(known, schema['items'])}", 1)
+        each = _type(known, schema["items"]).replace("number", "numbers", 1).replace(", ", ", each ", 1)
+        text = text.replace("list", f"list of {each}", 1)
     low, above = schema.get("minimum"), schema.get("exclusiveMinimum")
     high, below = schema.get("maximum"), schema.get("exclusiveMaximum")
     limits = [f"from {low:g}" if low is not None else "", f"above {above:g}" if above is not None else ""]

@@ -13,7 +13,7 @@ from snakemake.exceptions import WorkflowError
 # A plan makes half a million objects, and keeps them: fewer rounds of garbage collection save a sixth of its time.
 gc.set_threshold(200_000, 20, 20)
 
-ROOT = Path(workflow.basedir)
+ROOT = Path(workflow.current_basedir).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
 from learner_collusion.data.registry import IMAGE_SOURCES
