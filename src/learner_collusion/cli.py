@@ -19,6 +19,8 @@ COMMANDS = {
     "verify": "publishing.verify",
     "gallery": "publishing.gallery",
     "scorecard": "publishing.scorecard",
+    "archive": "publishing.archive",
+    "redraw": "publishing.redraw",
     "diagnose": "publishing.diagnose",
 }
 
