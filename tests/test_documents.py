@@ -39,6 +39,7 @@ NOT_RUN = {
     "snakemake --executor kubernetes ": "needs a cluster, and a plugin that is not installed",
     "docker ": "needs Docker; tests/test_container.py checks the file that it builds from",
     "apptainer ": "needs Apptainer; tests/test_container.py checks the file that it builds from",
+    "tar -xzf dist/": "tests/publishing/test_archive.py unpacks an archive",
     "source ": "changes the shell alone",
     "cd ": "changes the shell alone",
 }
@@ -108,7 +109,7 @@ def parsed(arguments: list[str]) -> None:
     """The options of `learner-collusion` are read; --help shows them."""
     with contextlib.ExitStack() as stack:
         if arguments[-1] in ("--help", "--version"):
-            stack.enter_context(pytest.raises(SystemExit, match="^0$"))
+            stack.enter_context(pytest.raises(SystemExit, match=r"^0$"))
         cli.parser(arguments).parse_args(arguments)
 
 

@@ -34,7 +34,9 @@ def test_each_key_of_the_paper_is_explained_and_has_its_value(config):
             assert known[f"{part}.{key}"][1] == f"`{'null' if value is None else value}`"
     assert known["tabular.tuning.grid.layers"][:2] == ["list of whole numbers, each from 1 to 100", "`[1, 2, 3]`"]
     assert known["images.protocols.NAME.epochs"][1] == f"`{config['images']['protocols']['sgd']['epochs']}`"
-    assert known["images.protocols.NAME.milestones"][2] == "epochs after which the learning rate is multiplied by `decay`"
+    assert (
+        known["images.protocols.NAME.milestones"][2] == "epochs after which the learning rate is multiplied by `decay`"
+    )
 
 
 def test_no_key_of_the_schema_is_left_out():
