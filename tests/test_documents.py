@@ -37,8 +37,8 @@ SHOWN = {"text", "mermaid", "bibtex"}
 NOT_RUN = {
     "git clone ": "needs the network",
     "snakemake --executor kubernetes ": "needs a cluster, and a plugin that is not installed",
-    "docker ": "needs Docker; tests/test_container.py checks the file that it builds from",
-    "apptainer ": "needs Apptainer; tests/test_container.py checks the file that it builds from",
+    "docker ": "needs Docker; tests/packaging/test_published.py checks the file that it builds from",
+    "apptainer ": "needs Apptainer; tests/packaging/test_published.py checks the file that it builds from",
     "tar -xzf dist/": "tests/publishing/test_archive.py unpacks an archive",
     "source ": "changes the shell alone",
     "cd ": "changes the shell alone",
