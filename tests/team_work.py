@@ -11,7 +11,8 @@ from learner_collusion.training.distributed import Place
 
 NAMES = [name for name in MODELS if name.startswith("imagenet_")]
 SLOW = replaced(PROTOCOL, learning_rate=1e-4)  # at a rate of 1e-3 rounding grows to a percent within eight steps
-CASES = [*((name, 7) for name in NAMES), ("imagenet_squeezenet1_1", 2)]  # of two pictures one of three processes has none
+# Of two pictures one of three processes has none.
+CASES = [*((name, 7) for name in NAMES), ("imagenet_squeezenet1_1", 2)]
 
 
 def small(name: str):
