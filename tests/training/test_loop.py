@@ -354,5 +354,5 @@ def test_cpu_and_gpu_train_alike(images, protocol, precision):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_device_that_does_not_exist_is_one_sentence(images, protocol):
-    with pytest.raises(UserError, match=r"sees no GPU here: set images\.hardware\.device, or --device, to cpu"):
+    with pytest.raises(UserError, match=r"sees no GPU here: set `device` of images\.hardware"):
         train(images, protocol, hardware=replaced(HARDWARE, device="cuda"))
