@@ -9,6 +9,7 @@ from conftest import ROOT
 
 from learner_collusion import cli
 from learner_collusion.figures.registry import FIGURES
+from learner_collusion.plan import configuration
 from learner_collusion.publishing import archive, redraw
 
 GALLERY = ROOT / "docs/gallery"
@@ -56,6 +57,12 @@ def test_it_has_the_records_of_each_figure(unpacked):
     for figure in figures:
         if FIGURES[figure.name].part in ("tabular", "images"):
             assert list(figure.folder.glob("*.parquet")), figure.place
+
+
+@pytest.mark.parametrize("path", sorted(GALLERY.rglob("config.yaml")), ids=lambda path: path.parent.name)
+def test_the_configuration_of_each_gallery_is_valid_today(path):
+    """With the paper's below, as `redraw` and the scorecard's commands read it; a renamed key is renamed there, too."""
+    assert configuration.load_all([configuration.PAPER, path])["fidelity"]
 
 
 @pytest.mark.slow
