@@ -16,6 +16,7 @@ STAGES = (
 COMMANDS = {
     "new-study": "plan.new_study",
     "run": "publishing.live",
+    "status": "plan.status",
     "verify": "publishing.verify",
     "gallery": "publishing.gallery",
     "scorecard": "publishing.scorecard",
