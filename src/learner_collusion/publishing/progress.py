@@ -189,15 +189,15 @@ def left(run: Run, now: float, trainings: dict[int, Training]) -> Left | None:
     Jobs run as many at once as did at most. `trainings`: what `training` says of those that run.
     """
     per_job = {rule: sum(known) / len(known) for rule, known in run.durations.items() if known}
-    ends: dict[int, float] = {}
+    elapsed = {number: max(now - job.began, 0.0) for number, job in run.running.items()}
+    shares = {number: told.share for number, told in trainings.items() if told.share and told.share >= _EARLY}
+    for number, share in shares.items():
+        if (rule := run.running[number].rule) not in run.durations:
+            per_job[rule] = max(per_job.get(rule, 0.0), elapsed[number] / share)
+    ends = {number: elapsed[number] * (1 - share) / share for number, share in shares.items()}
     for number, job in run.running.items():
-        elapsed, told = max(now - job.began, 0.0), trainings.get(number)
-        if told is not None and told.share is not None and told.share >= _EARLY:
-            ends[number] = elapsed * (1 - told.share) / told.share
-            if job.rule not in run.durations:
-                per_job[job.rule] = max(per_job.get(job.rule, 0.0), elapsed / told.share)
-        elif job.rule in per_job:
-            ends[number] = max(per_job[job.rule] - elapsed, 0.0)
+        if number not in ends and job.rule in per_job:
+            ends[number] = max(per_job[job.rule] - elapsed[number], 0.0)
     started = Counter(job.rule for job in run.running.values())
     started += Counter(job.rule for job in run.failed.values())
     started += Counter({rule: len(known) for rule, known in run.durations.items()})
