@@ -55,11 +55,13 @@ class Page:
 
 def write(results: Path, output: Path, page: Page) -> None:
     """Write the page of the results in a folder. Errors: UserError where a file is damaged."""
-    overviews = judged.overview(results / "claims.parquet") if (results / "claims.parquet").exists() else []
-    overviews = sorted(overviews, key=lambda one: list(_SECTIONS).index(one.part))
+    files = claims_files(results)
+    overviews = sorted(
+        (one for file in files for one in judged.overview(file)), key=lambda one: list(_SECTIONS).index(one.part)
+    )
     sections = list(_sections(results, page))
     notes = _notes(overviews, sections)
-    rows = list(_claims(results, overviews, page))
+    rows = list(_claims(files, overviews, page))
     named = "what the paper says" if any(row["section"] for row in rows) else "claim"
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
@@ -84,9 +86,15 @@ def write(results: Path, output: Path, page: Page) -> None:
         moving=_moving(results),
         sections=sections,
         files=[_file(path) for path in _others(results) if path.exists()],
-        **_provenance(results),
+        **_provenance(results, files),
     )  # fmt: skip
     write_text(output, text)
+
+
+def claims_files(results: Path) -> list[Path]:
+    """The judged claims: those of all parts together, or of single ones where these alone were judged."""
+    whole = results / "claims.parquet"
+    return [whole] if whole.exists() else sorted(results.glob("claims/*.parquet"))
 
 
 def _title(page: Page, overviews: list) -> str:
@@ -106,13 +114,11 @@ def _findings(results: Path) -> list[str]:
     return findings(parquet.read(records, RECORDS)) if records.exists() else []
 
 
-def _claims(results: Path, overviews: list, page: Page) -> Iterator[dict]:
+def _claims(files: list[Path], overviews: list, page: Page) -> Iterator[dict]:
     """The rows of the table, as `Overview` shows them, with the numbers by which columns are sorted."""
-    if not overviews:
-        return
-    raw = parquet.read(results / "claims.parquet", CLAIMS)
+    raw = [row for file in files for row in parquet.read(file, CLAIMS).to_dict("records")]
     for part in overviews:
-        pairs = zip(part.rows.to_dict("records"), raw[raw["part"] == part.part].to_dict("records"), strict=True)
+        pairs = zip(part.rows.to_dict("records"), (row for row in raw if row["part"] == part.part), strict=True)
         for shown, exact in pairs:
             words, section = _sectioned(shown["claim"])
             yield shown | {
@@ -162,10 +168,9 @@ def _notes(overviews: list, sections: list[dict]) -> list[tuple[str, str]]:
     for one in overviews:
         if one.note:
             about.setdefault(one.note, []).append(f"Claims: {_short(one.title)}")
-    for section in sections:
-        for figure in section["figures"]:
-            if figure["lacks"]:
-                about.setdefault(figure["lacks"], []).append(figure["title"].partition(":")[0])
+    for shown in (shown for section in sections for shown in (*section["figures"], *section["tables"])):
+        if shown["lacks"]:
+            about.setdefault(shown["lacks"], []).append(shown["title"].partition(":")[0])
     return [(", ".join(titles), note) for note, titles in about.items()]
 
 
@@ -207,12 +212,16 @@ def _figure(results: Path, name: str, page: Page) -> dict:
 
 def _table(results: Path, name: str) -> dict:
     entry, path = TABLES[name], results / f"tables/{name}.md"
-    text = re.sub(r"\A# [^\n]*\n", "", path.read_text(encoding="utf-8"))
+    # the title and, where the settings are not the paper's, a line in bold
+    _, note, text = re.fullmatch(
+        r"(# [^\n]*\n\s*)?(?:\*\*([^\n]*)\*\*\n\n)?(.*)", path.read_text(encoding="utf-8"), re.S
+    ).groups()
     files = (path, path.with_suffix(".parquet"))
     return {
         "name": name,
         "title": entry.title,
         "caption": Markup(_markdown().renderInline(entry.caption)),
+        "lacks": note or "",
         "html": Markup(_html(text)),
         "files": [_file(file) for file in files if file.exists()],
     }
@@ -251,7 +260,7 @@ def _html(text: str) -> str:
             token.attrs |= {"scope": "col"}
             labels.append(inside.content)
         elif token.type == "td_open":
-            token.attrs |= {"data-label": labels[column]}
+            token.attrs |= {"data-label": labels[column]} | ({"class": "none"} if inside.content == "-" else {})
             column += 1
         elif token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
@@ -293,10 +302,9 @@ def _rounded(values) -> list[float]:
     return [round(float(value), 3) for value in values]
 
 
-def _provenance(results: Path) -> dict:
-    """Engines, devices and versions that the records name."""
-    known = [parquet.read_metadata(path) for path in sorted(results.glob("records/*.parquet"))]
-    known += [parquet.read_metadata(path) for path in [results / "claims.parquet"] if path.exists()]
+def _provenance(results: Path, files: list[Path]) -> dict:
+    """Engines, devices and versions that the records and claims name."""
+    known = [parquet.read_metadata(path) for path in [*sorted(results.glob("records/*.parquet")), *files]]
     versions: dict[str, set[str]] = {}
     for found in (provenance for metadata in known for provenance in values(metadata, "provenance")):
         for name, version in found.items():

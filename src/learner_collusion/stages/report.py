@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..plan import settings as plan
+from ..plan.configuration import PAPER
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def run(options) -> None:
     if not (options.settings or options.config):
         if not beside.exists():
             raise UserError(f"{options.results} holds no results of the workflow: give their folder with --results.")
-        options.config = [beside]
+        options.config = [PAPER, beside]  # results of an earlier version may lack a key that no page needs
     settings = plan.convert(plan.from_options(options, "report"), Settings)
     write(settings, options.results, options.output or options.results / "report.html")
 
@@ -45,7 +46,7 @@ def write(settings: Settings, results: Path, output: Path) -> None:
     """Write the page of the results in a folder. Errors: UserError where there is nothing to show, or a file is damaged."""
     from ..publishing import report
 
-    if not any(results.glob("figures/*.png")) and not (results / "claims.parquet").exists():
+    if not any(results.glob("figures/*.png")) and not report.claims_files(results):
         raise UserError(f"{results} holds neither figures nor claims: run the workflow first.")
     page = report.Page(settings.fidelity, settings.figures, settings.tables, list(settings.study.values()))
     report.write(results, output, page)
