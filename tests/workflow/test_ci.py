@@ -50,6 +50,10 @@ def test_everything_is_made(made):
     table = (made / "results/tables/table3_cnn.md").read_text()
     assert "Conv2d" in table and "docs/" not in table
     assert "fidelity: ci" in (made / "results/config.yaml").read_text()
+    page = (made / "results/report.html").read_text(encoding="utf-8")
+    for name in (name for name, figure in FIGURES.items() if figure.part != "sensitivity"):
+        assert f'<article id="{name}"' in page, name
+    assert all(f'id="table-{name}"' in page for name in TABLES if name != "sensitivity") and 'id="moving-data"' in page
 
 
 def nothing_to_do(result):
