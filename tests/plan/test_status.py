@@ -152,6 +152,14 @@ def test_it_finds_the_runs_of_a_folder(tmp_path, monkeypatch, capsys):
     assert "runs/one: began at" in shown and "interrupted" in shown and "runs/two" not in shown
 
 
+def test_what_made_no_plan_is_no_run(tmp_path):
+    on_a_cluster(tmp_path)
+    (tmp_path / ".snakemake/log/2026-11-28T000000.1.snakemake.log").write_text("Report created.\n")
+    assert "starting; the time left is not known yet" in status.describe(tmp_path)[0]
+    os.utime(tmp_path / ".snakemake/log/2026-11-28T000000.1.snakemake.log", (1, 1))
+    assert "runs since 2026-11-27 00:00" in status.describe(tmp_path)[0]
+
+
 def test_nothing_to_do_is_said(tmp_path):
     (tmp_path / ".snakemake/log").mkdir(parents=True)
     (tmp_path / ".snakemake/log/1.snakemake.log").write_text(

@@ -94,6 +94,7 @@ def test_an_edit_of_the_table_makes_what_depends_on_it_anew_and_nothing_is_done_
         "figure",
         "claims_part",
         "claims",
+        "report",
     }
     assert set(jobs) - {"total", "all"} == rules
     (study / "houses.csv").rename(study / "moved.csv")  # what is made stays, and can be drawn again

@@ -14,6 +14,8 @@ from . import owner
 
 _LOGS = ".snakemake/log"
 _MOST = 20  # jobs that are listed
+_NAMED = 4  # kinds of jobs of which nothing is known
+_PLANNING_SECONDS = 60  # in which a run has made its plan, or writes to its log
 
 
 def add_arguments(parser) -> None:
@@ -38,13 +40,7 @@ def run(options) -> int:
 
 def describe(folder: Path, now: float | None = None) -> tuple[str, progress.Run]:
     """What there is to say of the last run in a folder, and what its log told. UserError where there is no run."""
-    log = _last_log(folder)
-    if log is None:
-        raise UserError(
-            f"There is no run in {folder}: give the folder where Snakemake works, such as learner-collusion status runs/demo."
-        )
-    with open(log, encoding="utf-8", errors="replace") as file:
-        found = progress.read(file)
+    found, log = _last_run(folder)
     state, lives = _state(folder, log, found)
     lines = [f"{folder}: {state}"]
     if found.idle and not found.total:
@@ -81,6 +77,18 @@ def _found() -> list[Path]:
         )
     going = [path for path in folders if _owner(path)[1]]
     return going or [max(folders, key=lambda path: _last_log(path).stat().st_mtime)]
+
+
+def _last_run(folder: Path) -> tuple[progress.Run, Path]:
+    """The last run in a folder, and its log. One that made no plan, such as `snakemake --report`, counts only while it is new."""
+    for log in sorted((folder / _LOGS).glob("*.snakemake.log"), reverse=True):
+        with open(log, encoding="utf-8", errors="replace") as file:
+            found = progress.read(file)
+        if found.total or found.idle or time.time() - log.stat().st_mtime < _PLANNING_SECONDS:
+            return found, log
+    raise UserError(
+        f"There is no run in {folder}: give the folder where Snakemake works, such as learner-collusion status runs/demo."
+    )
 
 
 def _last_log(folder: Path) -> Path | None:
@@ -129,7 +137,8 @@ def _summary(found: progress.Run, known: dict, now: float, lives: bool) -> str:
         left = progress.left(found, now, known)
         parts.append(progress.remaining(left) or "the time left is not known yet")
         if left is not None and left.unknown:
-            rules = ", ".join(rule.replace("_", " ") for rule in left.unknown)
+            rules = ", ".join(rule.replace("_", " ") for rule in left.unknown[:_NAMED])
+            rules += f" and {len(left.unknown) - _NAMED} more" * (len(left.unknown) > _NAMED)
             parts[-1] += f" (none of these has ended so far: {rules})"
     return "; ".join(parts) + "."
 
