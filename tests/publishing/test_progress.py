@@ -63,11 +63,11 @@ def test_jobs_of_a_group_and_numbers_of_a_scheduler():
     lines = stats(train=3, all=1)
     lines += [f"{stamp(0)} Group job g-1 (jobs in lexicogr. order):"]
     lines += begins(1, "train", 0, indent="    ") + begins(2, "train", 0, indent="    ")
-    lines += ["Job 1 has been submitted with SLURM jobid 71 (log: x)."]
+    lines += ["Job g-1 has been submitted with SLURM jobid 71 (log: x)."]
     lines += [*begins(3, "train", 0), "Submitted job 3 with external jobid '72.server'."]
     run = progress.read(lines)
     assert sorted(run.running) == [1, 2, 3] and run.most == 3
-    assert (run.running[1].submitted, run.running[3].submitted) == ("71", "72.server")
+    assert [run.running[number].submitted for number in (1, 2, 3)] == ["71", "71", "72.server"]
     failed = [stamp(9), "    message: x", "    jobs:", "        rule train:", "            jobid: 1", "        rule train:",
               "            jobid: 2"]  # fmt: skip
     run = progress.read(lines + failed)

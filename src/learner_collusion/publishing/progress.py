@@ -16,11 +16,12 @@ from pathlib import Path
 _TIME = re.compile(r"^\s*\[(\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4})\]")
 _TABLE = re.compile(r"^(\w+) +(\d+)$")
 _STEPS = re.compile(r"^(\d+) of (\d+) steps \(\S+\) done")
-_RULE = re.compile(r"^\s*(?:local)?(?:rule|checkpoint) (\w+):$")
+_RULE = re.compile(r"^(\s*)(?:local)?(?:rule|checkpoint) (\w+):$")
 _FIELD = re.compile(r"^\s+(jobid|log|input|wildcards): (.*)$")
 _SUBMITTED = re.compile(
-    r"^(?:Job|Submitted job) (\d+) (?:has been submitted with SLURM jobid|with external jobid) '?([\w.\[\]-]+)"
+    r"^(?:Job|Submitted (?:group )?job) (\S+) (?:has been submitted with SLURM jobid|with external jobid) '?([\w.\[\]-]+)"
 )
+_GROUP = re.compile(r"\] Group job (\S+) \(jobs")
 _FINISHED = re.compile(r"^Finished jobid: (\d+) ")
 _ERROR = re.compile(r"^Error in (?:rule|group)\b|^    jobs:$")
 _ROW = re.compile(r"^\s{8}rule \w+:$")  # of the jobs of a group that failed
@@ -67,6 +68,8 @@ class Run:
     _seen: dict[int, Job] = field(default_factory=dict)
     _block: str = ""  # "table", "error" or "job", where the last lines belong
     _job: Job | None = None
+    _group: str = ""
+    _groups: dict[str, list[Job]] = field(default_factory=dict)
     _erring: list[int] = field(default_factory=list)
 
     @property
@@ -105,6 +108,9 @@ def advance(run: Run, line: str) -> bool:
         run.now = time.mktime(time.strptime(found[1]))
         run.began = run.began or run.now
         run._block = ""
+        if group := _GROUP.search(line):
+            run._group = group[1]
+            run._groups[run._group] = []
     elif line.startswith("Job stats:"):
         run._block, run.counts = "table", {}
     elif run._block == "table":
@@ -114,7 +120,9 @@ def advance(run: Run, line: str) -> bool:
     elif run._block == "error" and _ROW.match(line):
         pass
     elif found := _RULE.match(line):
-        run._block, run._job = "job", Job(-1, found[1], run.now)
+        run._block, run._job = "job", Job(-1, found[2], run.now)
+        if found[1]:  # of the group that was named before
+            run._groups.setdefault(run._group, []).append(run._job)
     elif found := _FIELD.match(line):
         return _described(run, found[1], found[2])
     elif found := _STEPS.match(line):
@@ -123,7 +131,8 @@ def advance(run: Run, line: str) -> bool:
     elif found := _FINISHED.match(line):
         return _finished(run, int(found[1]))
     elif found := _SUBMITTED.match(line):
-        if job := run._seen.get(int(found[1])):
+        alone = [run._seen[int(found[1])]] if found[1].isdigit() and int(found[1]) in run._seen else []
+        for job in run._groups.get(found[1], alone):
             job.submitted = found[2]
     elif line.startswith("Trying to restart job"):
         for number in run._erring:
