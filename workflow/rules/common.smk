@@ -367,4 +367,5 @@ def page_code():
         for text in (entry.shows, entry.caption)
     ]
     shown += [path.read_text(encoding="utf-8") for path in sorted(TEMPLATES.iterdir())]
-    return code("report", "=" + hashlib.sha256("\n".join(shown).encode()).hexdigest())
+    digest = hashlib.sha256("\n".join(shown).encode()).hexdigest()
+    return code("report", f"={digest}")
