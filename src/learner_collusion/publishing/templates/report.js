@@ -111,7 +111,7 @@
       tick(measures, end, box.bottom + 16, String(beta), "middle");
     });
     for (const power of decades) tick(measures, box.left - 6, y(power) + 4, String(Number((10 ** power).toPrecision(1))), "end");
-    tick(measures, (box.left + box.right) / 2, box.bottom + 33, "beta", "middle");
+    tick(measures, (box.left + box.right) / 2, box.bottom + 33, "beta, by the stops of the slider", "middle");
     measures.append(make("line", { class: "now", x1: x(at), x2: x(at), y1: box.top, y2: box.bottom }));
     for (const name of ["err", "div"]) {
       const ys = data.stops.map((stop) => y(Math.log10(stop[name])));
@@ -125,7 +125,8 @@
   const draw = () => {
     const at = Number(slider.value), stop = data.stops[at];
     const text = `beta ${data.betas[at]}: ERR ${round(stop.err)}, DIV ${round(stop.div)}`;
-    const apart = `the learners are up to ${round(stop.apart)} apart, and the ensemble is at most ${round(stop.moved)} from where it was at beta 0`;
+    const moved = at ? `, and the ensemble is at most ${round(stop.moved)} from where it was at beta ${data.betas[0]}` : "";
+    const apart = `the learners are up to ${round(stop.apart)} apart${moved}`;
     slider.setAttribute("aria-valuetext", text);
     const bold = document.createElement("b");
     bold.textContent = text;
