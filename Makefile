@@ -29,7 +29,7 @@ help:
 	@echo "make sensitivity  the tabular half again with each open choice changed: which verdicts stay (over half an hour)"
 	@echo "make verify     make all of it again in runs/verify, and compare each number with the published one; on a GPU: DEVICE=cuda"
 	@echo "make verify-demo  the same with make demo, which needs no network"
-	@echo "make report     what make reproduce made, as one page: results/report.html"
+	@echo "make report     what make reproduce makes, as one page: results/report.html"
 	@echo "make gallery    copy what make reproduce made to docs/gallery"
 	@echo "make docs       the documentation as a site: build/docs/index.html"
 	@echo "make archive    all records and figures of docs/gallery as one file with checksums, to be put where it stays"
@@ -73,7 +73,7 @@ verify-demo: demo
 	@$(BIN)/learner-collusion verify runs/demo/results docs/gallery/demo
 
 report: setup
-	@$(BIN)/snakemake --cores all --configfile workflow/presets/tabular.yaml --report results/report.html
+	@$(BIN)/snakemake --cores all --configfile workflow/presets/tabular.yaml report
 
 test: setup lint
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder

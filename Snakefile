@@ -29,17 +29,18 @@ include: "workflow/rules/imagenet.smk"
 include: "workflow/rules/results.smk"
 
 
-# Targets by name. `claims` is one as well: it stands in results.smk.
+# Targets by name. `claims` and `report` are as well: they stand in results.smk.
 
 
 rule all:
-    """Every figure, table and claim of the parts that the configuration names."""
+    """Every figure, table and claim of the parts that the configuration names, and the page that shows them."""
     default_target: True
     input:
         expand("results/figures/{figure}.pdf", figure=MADE_FIGURES),
         expand("results/tables/{table}.md", table=MADE_TABLES),
         "results/claims.md",
         "results/config.yaml",
+        "results/report.html",
 
 
 rule data:

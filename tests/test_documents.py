@@ -95,6 +95,9 @@ def try_short(command: str, folder: Path) -> None:
     elif first == "snakemake":
         for name, text in GIVEN.items():
             (folder / name).write_text(text)
+        if "--report" in arguments:  # which needs finished results
+            place = arguments.index("--report")
+            del arguments[place : place + 2]
         if "--directory" in arguments:
             arguments[arguments.index("--directory") + 1] = str(folder / "planned")
         else:

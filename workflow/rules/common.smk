@@ -3,6 +3,7 @@
 # Requires: config.yaml (with the presets laid over it); a wrong configuration ends here, in one sentence
 # Produces: nothing
 import gc
+import hashlib
 import os
 import shlex
 import sys
@@ -14,6 +15,7 @@ from snakemake.exceptions import WorkflowError
 gc.set_threshold(200_000, 20, 20)
 
 ROOT = Path(workflow.current_basedir).parents[1]
+TEMPLATES = ROOT / "src/learner_collusion/publishing/templates"
 sys.path.insert(0, str(ROOT / "src"))
 
 from learner_collusion.data.registry import IMAGE_SOURCES
@@ -108,15 +110,8 @@ PUBLISHED = (
 )
 TABLE_NAMES = {*CONFIG["tables"]}
 
-# What `all` makes: of the images the experiments, of ImageNet the models that are enabled.
-MADE_FIGURES = [
-    name
-    for name, figure in FIGURES.items()
-    if any(
-        families.makes(CONFIG, *source) for source in families.sources(CONFIG, figure)
-    )
-]
-MADE_TABLES = [name for name, table in TABLES.items() if table.part in PARTS]
+# What `all` makes.
+MADE_FIGURES, MADE_TABLES = settings.made_figures(CONFIG), settings.made_tables(CONFIG)
 DATASETS = [name for name in TABULAR["datasets"] if "tabular" in PARTS]
 DATASETS += [
     name for name in cells.datasets(CONFIG, IMAGES["enabled"]) if "images" in PARTS
@@ -356,3 +351,21 @@ def claims_code(wildcards):
     part = wildcards.part
     roots = (f"stages.claims:judge_{part}", f"claims.{part}", "stages.claims:run!")
     return fingerprint(*roots)
+
+
+def judged_claims(wildcards):
+    """All verdicts, where the configuration makes a part that is judged."""
+    return ["results/claims.parquet"] * any(part in parts.JUDGED for part in PARTS)
+
+
+def page_code():
+    """The code of the page, its templates, and what the registries say of figures and tables."""
+    shown = [
+        text
+        for registry in (FIGURES, TABLES)
+        for entry in registry.values()
+        for text in (entry.shows, entry.caption)
+    ]
+    shown += [path.read_text(encoding="utf-8") for path in sorted(TEMPLATES.iterdir())]
+    digest = hashlib.sha256("\n".join(shown).encode()).hexdigest()
+    return code("report", f"={digest}")
