@@ -67,7 +67,7 @@ def test_the_numbers_are_the_measured_ones():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for part, gallery in (("theory", ""), ("tabular", ""), ("images", "laptop")):
         path = ROOT / "docs/gallery" / gallery / f"claims/{part}.parquet"
-        verdicts = parquet.read(path)["verdict"].tolist()
+        verdicts = parquet.read(path, published=True)["verdict"].tolist()
         counts = " | ".join(str(verdicts.count(v)) for v in ("holds", "does not hold", "undecided", "no verdict"))
         assert re.search(rf"\| {part}\b.*\| {re.escape(counts)} \|", text), f"{part} {counts}"
     results = json.loads((ROOT / "benchmarks/results.json").read_text())
@@ -91,7 +91,7 @@ def _percent(effect: str) -> float:
 
 def test_the_sizes_of_the_effects_are_those_of_the_claims():
     text = " ".join(README.split())
-    claims = parquet.read(ROOT / "docs/gallery/claims/tabular.parquet")
+    claims = parquet.read(ROOT / "docs/gallery/claims/tabular.parquet", published=True)
     growth = claims[claims["id"] == "C1a"]["value"]
     assert f"diversity is {growth.min():.0f} to {growth.max():.0f} times that of independent training" in text
     changes = claims[claims["id"] == "C3"].set_index("dataset")
@@ -99,7 +99,7 @@ def test_the_sizes_of_the_effects_are_those_of_the_claims():
     assert (
         "on the other three no rise shows" in text and (changes["low"].drop("weather") < 0).all() and len(changes) == 4
     )
-    variants = parquet.read(ROOT / "docs/gallery/sensitivity/sensitivity.parquet")
+    variants = parquet.read(ROOT / "docs/gallery/sensitivity/sensitivity.parquet", published=True)
     stationless = variants[(variants["variant"] == "weather_stationless") & (variants["id"] == "C3")]
     assert f"(by {_percent(stationless.set_index('dataset')['effect']['weather']):g} % without)" in text
     dropped = (
@@ -113,13 +113,13 @@ def test_the_sizes_of_the_effects_are_those_of_the_claims():
 
 def test_what_real_pictures_show_is_what_the_records_hold():
     text = " ".join(README.split())
-    claims = parquet.read(ROOT / "docs/gallery/imagenette/claims/imagenet.parquet")
+    claims = parquet.read(ROOT / "docs/gallery/imagenette/claims/imagenet.parquet", published=True)
     gaps = claims[(claims["id"] == "C11") & (claims["statistic"] == "top-1(0) - top-1(1)")]
     gaps = gaps.dropna(subset="value").set_index("dataset")["value"]
     assert len(gaps) == 4 and "four of the eight architectures are trained so far: in each" in text
     assert "DenseNet-121" in gaps.idxmin() and f"by {100 * gaps.min():.1f} points (DenseNet-121)" in text
     assert "ResNet-18" in gaps.idxmax() and f"to {100 * gaps.max():.1f} (ResNet-18, where" in text
-    records = parquet.read(ROOT / "docs/gallery/imagenette/imagenet.parquet")
+    records = parquet.read(ROOT / "docs/gallery/imagenette/imagenet.parquet", published=True)
     last = records[(records["beta"] == 1) & (records["model"] == "imagenet_resnet18") & (records["evaluation"] == 25)]
     learners = last[(last["split"] == "validation") & (last["metric"] == "accuracy") & (last["learner"] >= 0)]["value"]
     assert len(learners) == 5 and (learners < 0.11).sum() == 1
@@ -127,7 +127,7 @@ def test_what_real_pictures_show_is_what_the_records_hold():
 
 def test_the_comparisons_at_laptop_size_are_counted():
     """Two runs have no verdict, so their sides are counted; and the size is that of the gallery's own configuration."""
-    claims = parquet.read(ROOT / "docs/gallery/laptop/claims/images.parquet")
+    claims = parquet.read(ROOT / "docs/gallery/laptop/claims/images.parquet", published=True)
     text = " ".join(README.split())
     if claims["runs"].max() <= 2:
         sides = claims[claims["runs"] == 2]["on_its_side"]
@@ -159,7 +159,7 @@ def test_the_rates_of_the_diagnosis_are_those_of_its_table():
 
 
 def test_the_cells_of_full_width_are_the_measured_ones():
-    records = parquet.read(ROOT / "docs/gallery/cifar10_h100/images.parquet")
+    records = parquet.read(ROOT / "docs/gallery/cifar10_h100/images.parquet", published=True)
     last = records[(records["split"] == "test") & (records["evaluation"] == 60) & (records["metric"] == "accuracy")]
     shares = (100 * last.groupby(["beta", last["learner"] >= 0])["value"].mean()).map("{:.1f} %".format)
     text = " ".join(README.split())
@@ -179,11 +179,11 @@ def test_what_hangs_on_a_choice_is_what_the_variants_found():
     text = (ROOT / "docs/sensitivity.md").read_text(encoding="utf-8")
     summary = (gallery / "sensitivity.md").read_text(encoding="utf-8").split("\n\n")[1]
     assert "findings are the same in all of them" in summary and " ".join(summary.split()) in " ".join(text.split())
-    titles = parquet.read_metadata(ROOT / "docs/gallery/claims/tabular.parquet")["titles"]
+    titles = parquet.read_metadata(ROOT / "docs/gallery/claims/tabular.parquet", published=True)["titles"]
     stable, hanging = text.split("**Stable with each single choice.**")[1].split("**What hangs on a choice")
     bullets = [" ".join(part.split()) for part in stable.split("\n- ")[1:]]
     lines = hanging.split("\n## ")[0].splitlines()
-    for row in stability(findings(parquet.read(gallery / "sensitivity.parquet"))).to_dict("records"):
+    for row in stability(findings(parquet.read(gallery / "sensitivity.parquet", published=True))).to_dict("records"):
         title, name = titles.get(row["dataset"], ""), "rror" if row["signed"] else row["id"]
         if row["single_differ"]:
             assert any(title in line and (name in line or "sign" in line) for line in lines), (title, name)

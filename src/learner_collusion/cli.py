@@ -23,6 +23,7 @@ COMMANDS = {
     "archive": "publishing.archive",
     "redraw": "publishing.redraw",
     "diagnose": "publishing.diagnose",
+    "provenance": "plan.chain",
 }
 
 

@@ -31,7 +31,7 @@ def test_claims_do_not_depend_on_numpys_instructions():
     code = (
         "from types import SimpleNamespace; import pandas as pd;"
         "from learner_collusion.claims import catalogue, tabular; from learner_collusion.records import parquet;"
-        f"records = parquet.read({str(ROOT / 'docs/gallery/tabular.parquet')!r});"
+        f"records = parquet.read({str(ROOT / 'docs/gallery/tabular.parquet')!r}, published=True);"
         "claims = [claim for claim in catalogue.CLAIMS if claim.part == 'tabular'];"
         "paper = {'tabular': list(records['dataset'].unique())};"
         "settings = SimpleNamespace(claims=claims, confidence=0.95, paper=paper, runs=10);"

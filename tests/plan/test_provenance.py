@@ -121,7 +121,7 @@ def test_an_addition_makes_nothing_stale(package, file, text):
         ("models/imagenet.py", "def densenet121(", "def densenet121(*_, ", PICTURES),
         ("models/imagenet.py", "def shufflenet_x0_5(", "def shufflenet_x0_5(*_, ", set()),
         ("claims/imagenet.py", "if mean != 0", "if mean > 0", {"ImageNet claims"}),
-        ("stages/fetch.py", "fetch, settings = of_kind(", "fetch, settings = dict() or of_kind(", {"fetch a table"}),
+        ("stages/fetch.py", "fetch, own = of_kind(", "fetch, own = dict() or of_kind(", {"fetch a table"}),
         ("data/svhn.py", "def read(", "def read(*_, ", set()),
         ("data/cifar.py", "def read(", "def read(*_, ", {"prepare images"}),
     ],

@@ -17,11 +17,11 @@ from learner_collusion.records.claims import CLAIMS
 def test_each_part_of_each_gallery_has_a_line_and_a_section(monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
     text = scorecard(Path("docs/gallery"), Path("docs"))
-    verdicts = parquet.read("docs/gallery/claims/tabular.parquet")["verdict"].tolist()
+    verdicts = parquet.read("docs/gallery/claims/tabular.parquet", published=True)["verdict"].tolist()
     counts = " | ".join(str(verdicts.count(v)) for v in ("holds", "does not hold", "undecided", "no verdict"))
     assert f"](gallery/claims/tabular.md) | the paper's | {counts} |" in text
     for folder in sorted(path.parent for path in Path("docs/gallery").glob("*/config.yaml")):
-        notes = [parquet.read_metadata(path)["fidelity"] for path in folder.glob("claims/*.parquet")]
+        notes = [parquet.read_metadata(path, published=True)["fidelity"] for path in folder.glob("claims/*.parquet")]
         assert (f": `{folder.name}`, not the paper's" in text) == any(notes), folder
     assert text.count("](gallery/claims/theory.md)") == 1 and "demo/claims/theory.md" not in text
     assert main(["scorecard", "docs/gallery", str(tmp_path / "s.md")]) == 0 and (tmp_path / "s.md").exists()
@@ -30,7 +30,7 @@ def test_each_part_of_each_gallery_has_a_line_and_a_section(monkeypatch, tmp_pat
 def test_the_tabular_rows_say_whether_they_stay_with_other_choices(tmp_path):
     (tmp_path / "sensitivity").mkdir()
     path = write(tmp_path / "sensitivity")
-    rows = parquet.read(path).query("variant == 'chosen'")[list(CLAIMS.names)]
+    rows = parquet.read(path, published=True).query("variant == 'chosen'")[list(CLAIMS.names)]
     claims.write(rows, "tabular", "", TITLES, tmp_path / "claims/tabular.md", tmp_path / "claims/tabular.parquet")
     (tmp_path / "config.yaml").write_text("fidelity: paper\n")
     (tmp_path / "times.csv").write_text("stage,jobs,wall_seconds,processor_seconds\n")

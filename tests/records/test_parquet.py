@@ -6,7 +6,9 @@ import sys
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from conftest import ROOT
 
 from learner_collusion.errors import UserError
 from learner_collusion.files import replacing, write_text
@@ -91,3 +93,32 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path):
 def test_provenance_holds_no_time_and_no_host():
     found = parquet.provenance("no-such-package")
     assert found["no-such-package"] == "not installed" and platform.node() not in found.values()
+
+
+READERS = [parquet.read, parquet.read_arrow, parquet.read_metadata, lambda path: parquet.read(path, published=True)]
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_no_flipped_bit_is_read(tmp_path, read):
+    """In a page, the footer, the metadata or the seal itself."""
+    path = tmp_path / "t.parquet"
+    parquet.write(path, {**ROW, "value": [0.599]}, RECORDS, {"settings": {"seed": 7}})
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        if read is READERS[-1] and b"learner-collusion sha256:" not in path.read_bytes():
+            continue  # a published file may have no seal at all; the mark is 25 bytes of hundreds
+        with pytest.raises(UserError, match=r"t\.parquet (is damaged|is not a complete|has no checksum)"):
+            read(path)
+    path.write_bytes(whole)
+    read(path)
+
+
+def test_a_file_without_a_seal_is_for_those_who_read_what_is_published(tmp_path):
+    pq.write_table(pa.table(ROW, RECORDS), tmp_path / "t.parquet")
+    for read in READERS[:3]:
+        with pytest.raises(UserError, match="has no checksum, as another version or program wrote it"):
+            read(tmp_path / "t.parquet")
+    assert READERS[3](tmp_path / "t.parquet").to_dict("list") == ROW
+    for path in (ROOT / "docs/gallery").rglob("*.parquet"):
+        assert len(parquet.read_arrow(path, published=True)), path

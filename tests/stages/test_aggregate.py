@@ -1,10 +1,14 @@
 """Histories of image cells put together with their cells; tabular records are in test_evaluate.py."""
 
+import dataclasses
+import shutil
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 from learner_collusion.errors import UserError
-from learner_collusion.records import parquet
+from learner_collusion.records import identity, parquet
 from learner_collusion.records.images import CELL, CELL_HISTORY, IMAGES
 from learner_collusion.stages import aggregate
 
@@ -40,6 +44,39 @@ def test_each_row_has_its_cell(tmp_path):
     assert parquet.read_metadata(tmp_path / "all.parquet")["settings"] == {
         "sgd-digits": [{"seed": 0, "precision": "fp32"}]
     }
+
+
+PATH = "results/images/sgd/digits/cnn/m2-probability/drop0/beta{beta}/run0/history.parquet"
+
+
+def planned_cells(folder) -> identity.Job:
+    """The histories of beta 0 and beta 1 in their places, and the job that puts them together."""
+    planned = {"train_images/sgd-digits/cnn": "aa/cc", "aggregate/images": "bb/dd"}
+    for beta in (0, 1):
+        path = PATH.format(beta=beta)
+        history(folder / path, ONE | {"beta": float(beta)}, beta)
+        table, metadata = parquet.read_arrow(folder / path), parquet.read_metadata(folder / path)
+        maker = identity.Job("train_images", PATH[15:-16].format(beta=beta), "aa", "cc", planned)
+        columns = dict(zip(table.column_names, table.columns, strict=True))
+        parquet.write(folder / path, columns, CELL_HISTORY, metadata, identity.begin(maker))
+    return identity.Job("aggregate", "images", "bb", "dd", planned)
+
+
+def test_a_cell_in_anothers_place_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    job, paths = planned_cells(tmp_path), [PATH.format(beta=beta) for beta in (0, 1)]
+    aggregate.images(paths, "all.parquet", job)
+    made = parquet.read_made("all.parquet")[1]
+    assert (made["stage"], made["name"], made["settings"], made["code"]) == ("aggregate", "images", "bb", "dd")
+    assert list(made["inputs"]) == paths
+    Path("all.parquet").unlink()
+    shutil.copy(paths[0], paths[1])
+    for one in (job, dataclasses.replace(job, planned={})):  # by hand, too
+        with pytest.raises(
+            UserError, match=r"beta1/run0/history.parquet is what train_images made for .*/beta0/run0, in the place"
+        ):
+            aggregate.images(paths, "all.parquet", one)
+    assert not Path("all.parquet").exists()
 
 
 def test_all_settings_that_differ_are_kept(tmp_path):

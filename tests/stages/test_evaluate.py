@@ -80,12 +80,15 @@ def test_the_order_of_drop_rates_and_rows_changes_no_number(trained, settings, t
 
 
 def test_damaged_predictions_are_told(trained, settings, tmp_path):
-    table = parquet.read(trained[0])
+    table, metadata = parquet.read(trained[0]), parquet.read_metadata(trained[0])
     nan = table.assign(prediction=table["prediction"].mask(table.index == 5))
     for damaged, words in ((table.iloc[:-1], "lacks predictions of run 1"), (nan, "not finite in run 0")):
-        parquet.write(trained[0], damaged, PREDICTIONS)
+        parquet.write(trained[0], damaged, PREDICTIONS, metadata)
         with pytest.raises(UserError, match=words):
             records_of(trained, settings, tmp_path / "r")
+    parquet.write(trained[0], table, PREDICTIONS, metadata | {"engine": "another"})
+    with pytest.raises(UserError, match="are not of one training: delete both"):
+        records_of(trained, settings, tmp_path / "r")
     assert not (tmp_path / "r").exists()
 
 

@@ -6,6 +6,7 @@ import yaml
 from learner_collusion import cli
 from learner_collusion.plan import settings as plan
 from learner_collusion.publishing.registry import TABLES
+from learner_collusion.records import parquet
 from learner_collusion.stages.table import Settings
 
 
@@ -39,7 +40,8 @@ def test_from_settings_to_chosen_files(folder):
     more = ["--output", "b.md", "--parquet", "c.parquet"]
     assert cli.main(["table", "--settings", "s.yaml", "--table", "table2_losses", *more]) == 0
     assert (folder / "a.md").read_bytes() == (folder / "b.md").read_bytes()
-    assert (folder / "a.parquet").read_bytes() == (folder / "c.parquet").read_bytes()
+    one, same = (parquet.read_arrow(folder / f"{name}.parquet") for name in "ac")
+    assert one.equals(same) and parquet.read_made(folder / "a.parquet")[1]["beside"].keys() == {"a.md"}
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,10 @@ def test_the_command_needs_no_more_than_the_cell(npz, mapping, settings, tmp_pat
     train_images.run(options(*FLAGS, "--settings", "settings.yaml"))
     path = cells.history_path(**dataclasses.asdict(CELL))
     train_images.train(CELL, settings, Hardware(), npz, "other.parquet")
-    assert Path(path).read_bytes() == Path("other.parquet").read_bytes()
+    one, other = parquet.read_arrow(path), parquet.read_arrow("other.parquet")
+    assert one.equals(other) and parquet.read_metadata(path) == parquet.read_metadata("other.parquet")
+    made = parquet.read_made(path)[1]
+    assert (made["stage"], next(iter(made["inputs"]))[-11:]) == ("train_images", "/digits.npz") and made["name"] in path
 
 
 def test_hardware_is_that_of_the_options_else_of_the_configuration():

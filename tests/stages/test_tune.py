@@ -133,11 +133,15 @@ def test_killed_and_resumed(diabetes, settings, tmp_path, threads):
         assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-def test_a_damaged_part_is_told(diabetes, settings, tmp_path):
-    (tmp_path / "tune").mkdir()
-    (tmp_path / "tune/run0.parquet").write_bytes(b"PAR1 cut short")
-    with pytest.raises(UserError, match="delete it and run the workflow again"):
-        tune(diabetes, settings, tmp_path)
+def test_a_damaged_part_is_told_and_made_anew(diabetes, settings, tmp_path, capsys):
+    tune(diabetes, settings, tmp_path / "plain")
+    part = tmp_path / "damaged/tune/run0.parquet"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"PAR1 cut short")
+    tune(diabetes, settings, tmp_path / "damaged")
+    assert f"{part} is not a complete Parquet file: it is made anew." in capsys.readouterr().out
+    names = ("trials.parquet", "best.parquet")
+    assert all((tmp_path / "plain" / n).read_bytes() == (tmp_path / "damaged" / n).read_bytes() for n in names)
 
 
 @pytest.mark.parametrize(("table", "run", "words"), [("none.parquet", 0, "does not exist"), (None, 7, "choose one")])

@@ -1,10 +1,13 @@
 """Interrupted training: it ends with the same numbers wherever it was interrupted."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 from image_cells import CELL, HARDWARE, replaced, train
 
-from learner_collusion.errors import UserError
+from learner_collusion import seals
 from learner_collusion.training import checkpoint as checkpoints
 
 
@@ -48,13 +51,45 @@ def test_interrupted_after_early_stopping_ends_the_same(images, protocol, tmp_pa
     np.testing.assert_array_equal(one.values, two.values)
 
 
-def test_a_damaged_checkpoint_is_told_and_another_one_not_used(images, protocol, tmp_path, capsys):
-    path = tmp_path / "c"
-    path.write_bytes(b"no checkpoint")
-    with pytest.raises(UserError, match=r"is damaged .*: delete it to train this cell anew"):
-        train(images, protocol, checkpoint=path)
-    path.unlink()
-    often = replaced(HARDWARE, checkpoint_minutes=0)
+def test_a_damaged_checkpoint_is_told_and_training_starts_anew(images, protocol, tmp_path, capsys):
+    path, one = tmp_path / "c", replaced(protocol, epochs=1)
+    plain = train(images, one)
+    train(images, one, checkpoint=path, hardware=replaced(HARDWARE, checkpoint_minutes=0))
+    whole = path.read_bytes()
+    foreign = tmp_path / "foreign"
+    torch.save({"weights": torch.zeros(3)}, foreign)
+    unsealed = foreign.read_bytes()
+    seals.seal_zip(foreign)
+    places = np.random.default_rng(0).integers(0, len(whole), 10)
+    damaged = [whole[:p] + bytes([whole[p] ^ 4]) + whole[p + 1 :] for p in [*places, len(whole) - 1]]
+    for content, words in (
+        *((content, "is damaged, its checksum does not fit") for content in damaged),
+        (b"no checkpoint", "has no checksum, as no checkpoint of this version"),
+        (b"", "has no checksum"),
+        (whole[:-100], "has no checksum"),
+        (unsealed, "has no checksum"),
+        (foreign.read_bytes(), "belongs to other settings, data or code"),
+    ):
+        path.write_bytes(content)
+        again = train(images, one, checkpoint=path)
+        assert f"{path} {words}" in (told := capsys.readouterr().out) and ": training starts anew.\n" in told
+        np.testing.assert_array_equal(plain.values, again.values)
+
+
+def test_nothing_is_unpickled_before_the_seal_fits(images, protocol, tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "exploded",)
+
+    torch.save({"belongs": Bomb()}, tmp_path / "c")
+    for seal in (lambda path: None, seals.seal_zip):
+        seal(tmp_path / "c")
+        assert checkpoints.restore(tmp_path / "c", {}, {}, torch.device("cpu"))
+        assert not (tmp_path / "exploded").exists()
+
+
+def test_a_checkpoint_of_other_settings_is_not_used(images, protocol, tmp_path, capsys):
+    path, often = tmp_path / "c", replaced(HARDWARE, checkpoint_minutes=0)
     train(images, replaced(protocol, epochs=1), replaced(CELL, beta=1.0), path, often)
     plain = train(images, protocol)
     other = train(images, protocol, checkpoint=path)

@@ -188,6 +188,13 @@ def test_kept_pictures_are_found_again_and_belong_to_their_index(index, tmp_path
     assert "30px" in first.path.name and capsys.readouterr().out.count("Decoding") == 1
     first.path.write_bytes(b"cut short")
     assert picture_cache.keep(index, 30, 1).path.stat().st_size == first.size
+    whole = first.path.read_bytes()
+    capsys.readouterr()
+    first.path.write_bytes(whole[:100] + bytes([whole[100] ^ 1]) + whole[101:])
+    assert picture_cache.keep(index, 30, 1).path.read_bytes() == whole
+    assert (
+        f"{first.path} is damaged, its checksum does not fit: its pictures are decoded anew." in capsys.readouterr().out
+    )
     other = indexed(tmp_path, make.drawn(sizes=((50, 50),)))
     assert picture_cache.keep(other, 30, 1).path.name != first.path.name
 

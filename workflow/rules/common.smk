@@ -18,14 +18,13 @@ ROOT = Path(workflow.current_basedir).parents[1]
 TEMPLATES = ROOT / "src/learner_collusion/publishing/templates"
 sys.path.insert(0, str(ROOT / "src"))
 
-from learner_collusion.data.registry import IMAGE_SOURCES
 from learner_collusion.errors import UserError
 from learner_collusion.figures.registry import FIGURES
-from learner_collusion.models.registry import builder_code
 from learner_collusion.plan import (
     cells,
     configuration,
     families,
+    makers,
     parts,
     sensitivity,
     settings,
@@ -34,7 +33,6 @@ from learner_collusion.plan import (
 from learner_collusion.plan.guard import guarded
 from learner_collusion.plan.provenance import fingerprint, outdated_library
 from learner_collusion.publishing.registry import TABLES
-from learner_collusion.training.registry import learner_code
 
 # Jobs use the interpreter that runs Snakemake (unless a conda environment comes before it) and the code of this clone. A
 # model of the user's is found in the folder where Snakemake was started, whatever --directory says.
@@ -74,6 +72,7 @@ def checked(config):
 
 
 CONFIG, PAPER = checked(config)
+PLANNED = makers.planner(CONFIG, PAPER)
 PARTS = CONFIG["parts"]
 TABULAR = CONFIG["tabular"]
 IMAGES = CONFIG["images"]
@@ -155,14 +154,18 @@ wildcard_constraints:
     run=r"\d+",
 
 
-def code(stage, *roots):
-    """The fingerprint of a stage's code: its module, and what it chooses by name."""
-    return fingerprint(f"stages.{stage}", *roots)
+def planned(stage, name):
+    """What a job is planned with, as its option --planned takes it: a change of it makes the job stale, and the job compares it
+    with what it finds. `name`: of what it makes, with the wildcards of its rule in braces.
+    """
 
+    def found(wildcards):
+        try:
+            return PLANNED(stage, name.format(**dict(wildcards.items())))
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
 
-def tabular_code(stage):
-    """The code of a stage that trains on tables: its own, and that of a class of the user's."""
-    return code(stage, *learner_code(TABULAR.get("learner")))
+    return found
 
 
 def settings_text(wildcards):
@@ -201,26 +204,6 @@ def prepared(dataset):
     return f"results/datasets/{dataset}.{kind}"
 
 
-def data_code(wildcards, stage):
-    """The code that fetches or prepares a data set: that of tables, or of images and their source."""
-    if wildcards.dataset in TABLE_NAMES:
-        return fingerprint(f"stages.{stage}:{stage}_table", f"stages.{stage}:run!")
-    source = IMAGE_SOURCES[IMAGES["datasets"][wildcards.dataset]["source"]]
-    part = {"fetch": "fetch", "prepare": "read"}[stage]
-    roots = (f"stages.{stage}:{stage}_images", f"data.{source}:{part}")
-    return fingerprint(*roots, f"stages.{stage}:run!")
-
-
-def fetch_code(wildcards):
-    """The code that fetches a data set."""
-    return data_code(wildcards, "fetch")
-
-
-def prepare_code(wildcards):
-    """The code that prepares a data set."""
-    return data_code(wildcards, "prepare")
-
-
 def growing(amount, per_thread=0):
     """The minutes or MB of a job, twice as much from the second attempt on; docs/cluster.md has what was measured."""
     return lambda wildcards, attempt, threads: (amount + per_thread * threads) * min(
@@ -244,18 +227,6 @@ def drawn_pictures(wildcards):
 def imagenet_minutes(wildcards, attempt):
     """The time limit of a cell; training resumes from its checkpoint at the next attempt."""
     return 60 * 24 * attempt
-
-
-def cell_code(stage):
-    """The code that trains a cell: the loop, and the model that it names."""
-
-    def found(wildcards):
-        try:
-            return code(stage, *builder_code(wildcards.model))
-        except UserError as error:
-            raise WorkflowError(str(error)) from None
-
-    return found
 
 
 def aggregated(wildcards):
@@ -292,11 +263,6 @@ def aggregate_settings(wildcards):
     )
 
 
-def aggregate_code(wildcards):
-    """The code that puts records of a family together."""
-    return fingerprint(f"stages.aggregate:{family(wildcards)}", "stages.aggregate:run!")
-
-
 def of_the_tabular_half(wildcards):
     """What a variant of the tabular half may take from it."""
     return [
@@ -316,41 +282,9 @@ def of_the_tabular_half(wildcards):
     ]
 
 
-def table_records(wildcards):
-    """The records that a table reads; most read none."""
-    path = parts.records(TABLES[wildcards.table].part)
-    return [path] if path and TABLES[wildcards.table].reads else []
-
-
-def figure_records(wildcards):
-    """The records that a figure reads; Figures 1 and 7 to 9 read none."""
-    sources = families.sources(CONFIG, FIGURES[wildcards.figure])
-    return [path for path in (parts.records(*source) for source in sources) if path]
-
-
-def figure_code(wildcards):
-    """The code that draws a figure."""
-    return code("figure", f"figures.{FIGURES[wildcards.figure].draw}")
-
-
-def table_code(wildcards):
-    """The code that makes a table, and the model that it shows."""
-    table = TABLES[wildcards.table]
-    model = builder_code(table.model) if table.model else []
-    return code("table", f"publishing.{table.make}", *model)
-
-
-def claims_records(wildcards):
-    """The records that the claims of a part are judged by; the theory needs none."""
-    path = parts.records(wildcards.part)
-    return [path] if path else []
-
-
-def claims_code(wildcards):
-    """The code that judges the claims of a part."""
-    part = wildcards.part
-    roots = (f"stages.claims:judge_{part}", f"claims.{part}", "stages.claims:run!")
-    return fingerprint(*roots)
+def records_of(stage):
+    """The records that a figure, a table or a part of the claims reads; Figures 1 and 7 to 9 read none, nor do most tables."""
+    return lambda wildcards: makers.records_of(CONFIG, stage, wildcards[0])
 
 
 def judged_claims(wildcards):
@@ -368,4 +302,4 @@ def page_code():
     ]
     shown += [path.read_text(encoding="utf-8") for path in sorted(TEMPLATES.iterdir())]
     digest = hashlib.sha256("\n".join(shown).encode()).hexdigest()
-    return code("report", f"={digest}")
+    return fingerprint("stages.report", f"={digest}")

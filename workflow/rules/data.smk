@@ -24,11 +24,12 @@ rule fetch:
         runtime=60,
         mem_mb=2000,
     params:
-        code=fetch_code,
+        planned=planned("fetch", "{dataset}"),
     shell:
         """
         python -m learner_collusion fetch \
             --settings {input.settings:q} \
+            --planned {params.planned:q} \
             --dataset {wildcards.dataset:q} \
             --output {output:q} \
             2>&1 | tee {log:q}
@@ -53,11 +54,12 @@ rule prepare:
         runtime=growing(30),
         mem_mb=growing(3000),
     params:
-        code=prepare_code,
+        planned=planned("prepare", "{dataset}"),
     shell:
         """
         python -m learner_collusion prepare \
             --settings {input.settings:q} \
+            --planned {params.planned:q} \
             --dataset {wildcards.dataset:q} \
             --raw {input.raw:q} \
             --output {output:q} \

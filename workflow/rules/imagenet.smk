@@ -32,11 +32,12 @@ rule draw_pictures:
         runtime=10,
         mem_mb=1000,
     params:
-        code=fingerprint("stages.fetch:fetch_pictures", "stages.fetch:run!"),
+        planned=planned("fetch", "{dataset}"),
     shell:
         """
         python -m learner_collusion fetch \
             --settings {input.settings:q} \
+            --planned {params.planned:q} \
             --dataset {wildcards.dataset:q} \
             --output {output:q} \
             2>&1 | tee {log:q}
@@ -64,11 +65,12 @@ rule prepare_pictures:
         mem_mb=6000,
     params:
         raw=lambda wildcards, input: ["--raw", *input.raw] * bool(input.raw),
-        code=fingerprint("stages.prepare:prepare_pictures", "stages.prepare:run!"),
+        planned=planned("prepare", "{dataset}"),
     shell:
         """
         python -m learner_collusion prepare \
             --settings {input.settings:q} \
+            --planned {params.planned:q} \
             --dataset {wildcards.dataset:q} \
             {params.raw:q} \
             --output {output:q} \
@@ -98,12 +100,13 @@ rule train_imagenet:
         mem_mb=(16000 if GPUS else 6000) * PROCESSES // NODES,
         gpu=GPUS,
     params:
-        code=cell_code("train_imagenet"),
+        planned=planned("train_imagenet", "{dataset}/{model}"),
     shell:  # on SIGTERM, which may reach every process of a job, all wait for the one that writes its checkpoint
         f"""
         trap : TERM
         {START}python -m learner_collusion train_imagenet \
             --settings {{input.settings:q}} \
+            --planned {{params.planned:q}} \
             --index {{input.index:q}} \
             --dataset {{wildcards.dataset:q}} \
             --model {{wildcards.model:q}} \

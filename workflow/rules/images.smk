@@ -24,12 +24,13 @@ rule train_images:
         mem_mb=growing(3000 if HARDWARE["device"] == "cpu" else 6000),
         gpu=0 if HARDWARE["device"] == "cpu" else 1,
     params:
-        code=cell_code("train_images"),
+        planned=planned("train_images", "{protocol}/{dataset}/{model}"),
     shell:  # on SIGTERM, which may reach every process of a job, all wait for the one that writes its checkpoint
         f"""
         trap : TERM
         python -m learner_collusion train_images \
             --settings {{input.settings:q}} \
+            --planned {{params.planned:q}} \
             --images {{input.images:q}} \
             --protocol {{wildcards.protocol:q}} \
             --dataset {{wildcards.dataset:q}} \

@@ -27,12 +27,14 @@ rule aggregate:
         family=family,
         settings=lambda wildcards, input: ["--settings", *input.settings]
         * bool(input.settings),
-        code=aggregate_code,
+        planned=planned("aggregate", "{records}"),
     shell:
         """
         python -m learner_collusion aggregate \
             --family {params.family} \
             {params.settings:q} \
+            --name {wildcards.records:q} \
+            --planned {params.planned:q} \
             --inputs {input.records:q} \
             --output {output.records:q} \
             2>&1 | tee {log:q}
@@ -43,7 +45,7 @@ rule figure:
     """Draw a figure as PDF and PNG, with the plotted numbers as CSV."""
     input:
         settings="results/settings/figure/{figure}.yaml",
-        records=figure_records,
+        records=records_of("figure"),
     output:
         pdf="results/figures/{figure}.pdf",
         png=report(
@@ -70,11 +72,12 @@ rule figure:
         records=lambda wildcards, input: ["--records", *input.records]
         * bool(input.records),
         caption=lambda wildcards: FIGURES[wildcards.figure].caption,
-        code=figure_code,
+        planned=planned("figure", "{figure}"),
     shell:
         """
         python -m learner_collusion figure \
             --settings {input.settings:q} \
+            --planned {params.planned:q} \
             --figure {wildcards.figure} \
             {params.records:q} \
             --output {output.pdf:q} \
@@ -86,7 +89,7 @@ rule table:
     """Write a table as Markdown and Parquet: Table 2 verified numerically, Tables 3 and 4 read off the models."""
     input:
         settings="results/settings/table/{table}.yaml",
-        records=table_records,
+        records=records_of("table"),
     output:
         markdown=report(
             "results/tables/{table}.md",
@@ -112,11 +115,12 @@ rule table:
         records=lambda wildcards, input: ["--records", *input.records]
         * bool(input.records),
         caption=lambda wildcards: TABLES[wildcards.table].caption,
-        code=table_code,
+        planned=planned("table", "{table}"),
     shell:
         """
         python -m learner_collusion table \
             --settings {input.settings:q} \
+            --planned {params.planned:q} \
             --table {wildcards.table} \
             {params.records:q} \
             --output {output.markdown:q} \
@@ -129,7 +133,7 @@ rule claims_part:
     """Judge the claims of one part of the paper by its records."""
     input:
         settings="results/settings/claims/{part}.yaml",
-        records=claims_records,
+        records=records_of("claims"),
     output:
         markdown="results/claims/{part}.md",
         parquet="results/claims/{part}.parquet",
@@ -146,11 +150,12 @@ rule claims_part:
     params:
         records=lambda wildcards, input: ["--records", *input.records]
         * bool(input.records),
-        code=claims_code,
+        planned=planned("claims", "{part}"),
     shell:
         """
         python -m learner_collusion claims \
             --settings {input.settings:q} \
+            --planned {params.planned:q} \
             --part {wildcards.part} \
             {params.records:q} \
             --output {output.markdown:q} \
@@ -182,11 +187,12 @@ rule claims:
         runtime=10,
         mem_mb=1000,
     params:
-        code=fingerprint("stages.claims:combine"),
+        planned=planned("claims", "all"),
     shell:
         """
         python -m learner_collusion claims \
             --part all \
+            --planned {params.planned:q} \
             --records {input.parts:q} \
             --output {output.markdown:q} \
             --parquet {output.parquet:q} \
@@ -211,11 +217,12 @@ rule illustrate:
         runtime=10,
         mem_mb=1000,
     params:
-        code=code("illustrate"),
+        planned=planned("illustrate", "all"),
     shell:
         """
         python -m learner_collusion illustrate \
             --settings {input.settings:q} \
+            --planned {params.planned:q} \
             --output {output.points:q} \
             2>&1 | tee {log:q}
         """

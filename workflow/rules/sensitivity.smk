@@ -23,11 +23,12 @@ rule sensitivity:
         mem_mb=growing(TABULAR_BASE_MB, per_thread=500),
         gpu=0 if TABULAR["device"] == "cpu" else 1,
     params:
-        code=tabular_code("sensitivity"),
+        planned=planned("sensitivity", "{variant}"),
     shell:
         """
         python -m learner_collusion sensitivity \
             --settings {input.settings:q} \
+            --planned {params.planned:q} \
             --variant {wildcards.variant} \
             --results results \
             --records {output.records:q} \

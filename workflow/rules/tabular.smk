@@ -27,11 +27,12 @@ rule tune_dataset:
         mem_mb=growing(TABULAR_BASE_MB, per_thread=500),
         gpu=0 if TABULAR["device"] == "cpu" else 1,
     params:
-        code=tabular_code("tune"),
+        planned=planned("tune", "{dataset}"),
     shell:
         f"""
         python -m learner_collusion tune \
             --settings {{input.settings:q}} \
+            --planned {{params.planned:q}} \
             --dataset {{wildcards.dataset:q}} \
             --table {{input.table:q}} \
             --trials {{output.trials:q}} \
@@ -63,11 +64,12 @@ rule train_tabular:
         mem_mb=growing(TABULAR_BASE_MB, per_thread=500),
         gpu=0 if TABULAR["device"] == "cpu" else 1,
     params:
-        code=tabular_code("train_tabular"),
+        planned=planned("train_tabular", "{dataset}"),
     shell:
         """
         python -m learner_collusion train_tabular \
             --settings {input.settings:q} \
+            --planned {params.planned:q} \
             --dataset {wildcards.dataset:q} \
             --table {input.table:q} \
             --best {input.best:q} \
@@ -97,11 +99,12 @@ rule evaluate:
         runtime=growing(30),
         mem_mb=growing(1000),
     params:
-        code=code("evaluate"),
+        planned=planned("evaluate", "{dataset}"),
     shell:
         """
         python -m learner_collusion evaluate \
             --settings {input.settings:q} \
+            --planned {params.planned:q} \
             --dataset {wildcards.dataset:q} \
             --history {input.history:q} \
             --predictions {input.predictions:q} \

@@ -41,8 +41,8 @@ class Pictures:
     missing: Literal["fail", "leave_out"]
 
 
-def prepare(dataset: str, settings: Pictures, output: str | Path, mirror: str | None) -> str:
-    """Check a set of pictures, write its index to `output`, and return a line that describes it.
+def prepare(dataset: str, settings: Pictures, output: str | Path, mirror: str | None, made=None) -> str:
+    """Check a set of pictures, write its index to `output` with who `made` it, and return a line that describes it.
 
     Errors: UserError, one sentence with the steps that mend it, where the pictures are not there (and `missing` is fail) or
     are not what a set must be.
@@ -52,7 +52,7 @@ def prepare(dataset: str, settings: Pictures, output: str | Path, mirror: str | 
         reason = _missing(dataset, settings, mirror)
         if settings.missing == "fail":
             raise UserError(f"{dataset} is not available: {reason}; {_steps(dataset, settings)}.")
-        parquet.write(output, {n: [] for n in PICTURES.names}, PICTURES, {"dataset": dataset, "missing": reason})
+        parquet.write(output, {n: [] for n in PICTURES.names}, PICTURES, {"dataset": dataset, "missing": reason}, made)
         return f"{dataset}: not available ({reason}); left out. To include it, {_steps(dataset, settings)}"
     layout = find(source)
     pictures = sort(dataset, settings, source, layout)
@@ -64,12 +64,18 @@ def prepare(dataset: str, settings: Pictures, output: str | Path, mirror: str | 
         )
     _refuse_copies(dataset, pictures, checked.seen)
     wnids = sorted({picture.wnid for picture in pictures})
-    write(output, dataset, layout.root, wnids, pictures, checked)
+    write(output, dataset, layout.root, wnids, pictures, checked, made)
     return _describe(dataset, source, wnids, pictures, layout, checked)
 
 
 def write(
-    output: str | Path, dataset: str, root: Path, wnids: list[str], pictures: Sequence[Found], checked: Checked
+    output: str | Path,
+    dataset: str,
+    root: Path,
+    wnids: list[str],
+    pictures: Sequence[Found],
+    checked: Checked,
+    made=None,
 ) -> None:
     """Write the index; the same bytes for the same pictures at the same place."""
     labels = {wnid: label for label, wnid in enumerate(wnids)}
@@ -86,7 +92,7 @@ def write(
         "notes": dict(checked.notes),
         "content_sha256": content(pictures, checked.seen),
     }
-    parquet.write(output, columns, PICTURES, metadata)
+    parquet.write(output, columns, PICTURES, metadata, made)
 
 
 def content(pictures: Sequence[Found], seen: list) -> str:

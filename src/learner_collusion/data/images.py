@@ -67,8 +67,8 @@ def fetch(dataset: str, settings: Source, output: str | Path, mirror: str | None
     return f"from {where}"
 
 
-def prepare(dataset: str, settings: Expected, raw: str | Path, output: str | Path) -> str:
-    """Write the .npz `output` from the tar `raw`, and return a line that says where the images came from.
+def prepare(dataset: str, settings: Expected, raw: str | Path, output: str | Path, made=None) -> str:
+    """Write the .npz `output`, which says who `made` it, from the tar `raw`; a line that says where the images came from.
 
     Errors: UserError for damaged or other files, and for wrong shapes, labels or content.
     """
@@ -76,7 +76,7 @@ def prepare(dataset: str, settings: Expected, raw: str | Path, output: str | Pat
     if description["dataset"] != dataset:
         raise UserError(f"{raw} holds {description['dataset']}, not {dataset}: delete it and fetch again.")
     if "missing" in description:
-        image_arrays.write(output, {}, description)
+        image_arrays.write(output, {}, description, made)
         return f"not available ({description['missing']}); its panels will be left out"
     where = description["from"]
     train, test = _module(settings.source).read(dataset, settings, files)
@@ -100,7 +100,7 @@ def prepare(dataset: str, settings: Expected, raw: str | Path, output: str | Pat
             f"{settings.content_sha256[:12]}...): fetch the original files, or another copy of them."
         )
     arrays = dict(zip(image_arrays.ARRAYS, (*train, *test), strict=True))
-    image_arrays.write(output, arrays, {"dataset": dataset, "content_sha256": checksum})
+    image_arrays.write(output, arrays, {"dataset": dataset, "content_sha256": checksum}, made)
     return f"from {where}"
 
 

@@ -19,10 +19,10 @@ from .kinds import Typed
 _SHOWN = 12  # columns, or levels of one, that the summary names
 
 
-def prepare(raw: str | Path, output: str | Path, name: str, table: Table) -> str:
+def prepare(raw: str | Path, output: str | Path, name: str, table: Table, made=None) -> str:
     """Write the prepared table: features as float64 or dictionaries of names, the target last, no missing values.
 
-    What becomes of a row with a missing value is told by `table.incomplete`. The metadata describes the table. Returns a
+    What becomes of a row with a missing value is told by `table.incomplete`. The metadata describes the table, and says who `made` it. Returns a
     summary of what was read, for people, in several lines.
 
     Errors: UserError for a file that is not as `table` says, or has other content.
@@ -59,7 +59,7 @@ def prepare(raw: str | Path, output: str | Path, name: str, table: Table) -> str
         "provenance": parquet.provenance("pandas"),
     }
     schema = pa.schema([(column, array.type) for column, array in arrays.items()])
-    parquet.write(output, arrays, schema, description)
+    parquet.write(output, arrays, schema, description, made)
     return _summary(columns, found, features, complete)
 
 

@@ -35,7 +35,9 @@ def practical(settings, records, output, beside=None) -> None:
 
 def _available(settings, records) -> bool:
     """Whether any data set of the left panels was available."""
-    return bool(set(settings.experiment["datasets"]) - set(parquet.read_metadata(records).get("missing", {})))
+    return bool(
+        set(settings.experiment["datasets"]) - set(parquet.read_metadata(records, published=True).get("missing", {}))
+    )
 
 
 def _not_run(panel: Axes) -> Beside:
@@ -49,11 +51,11 @@ def _throughout(settings, path, panel: Axes) -> Beside:
     cell = settings.beside
     dataset, every = cell["dataset"], cell["evaluate_every"]
     set_title(panel, f"{settings.titles.get(dataset, dataset)}, {model_title(cell['model'])}")
-    missing = parquet.read_metadata(path).get("missing", {})
+    missing = parquet.read_metadata(path, published=True).get("missing", {})
     if dataset in missing:
         images.leave_out(settings, panel, dataset)
         return Beside(pd.DataFrame(), "", {dataset: missing[dataset]})
-    table = parquet.read(path, IMAGENET)
+    table = parquet.read(path, IMAGENET, published=True)
     rows = pd.concat([_rows(table, cell, beta) for beta in _COLOURS], ignore_index=True)
     for beta, colour in _COLOURS.items():
         mine = rows[rows["beta"] == beta]

@@ -185,8 +185,10 @@ def _against_epoch(settings, records, output, labels: dict[tuple[str, str], str]
 
 def _read(records, experiment: dict) -> tuple[pd.DataFrame, dict[str, str]]:
     """The image records, and the experiment's data sets that were not available, each with the reason."""
-    missing = parquet.read_metadata(records).get("missing", {})
-    return parquet.read(records, IMAGES), {name: missing[name] for name in experiment["datasets"] if name in missing}
+    missing = parquet.read_metadata(records, published=True).get("missing", {})
+    return parquet.read(records, IMAGES, published=True), {
+        name: missing[name] for name in experiment["datasets"] if name in missing
+    }
 
 
 def _title(settings, dataset: str) -> str:

@@ -29,7 +29,7 @@ _COLUMNS = ["variant", "shows", "joint", "id", "dataset", "statistic", "signed",
 def matrix(settings, records, output) -> None:
     """Variants against claims: the colour says what is found, the number is the statistic's value; a dot where the variant
     changes nothing of the row."""
-    found = findings(parquet.read(records, SENSITIVITY))
+    found = findings(parquet.read(records, SENSITIVITY, published=True))
     names = ["id", "signed", "claim", "dataset"]
     columns = list(
         found[names].drop_duplicates().sort_values(["id", "signed"], kind="stable").itertuples(index=False, name=None)

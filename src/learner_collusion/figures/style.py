@@ -1,5 +1,6 @@
 """How all figures look and are saved: one seaborn theme, colours for the colour-blind, notes below the panels."""
 
+import json
 import re
 import sys
 import textwrap
@@ -19,6 +20,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..files import replacing
+from ..records.identity import MADE, Made, with_beside
+from ..records.parquet import provenance
 
 # seaborn takes SciPy where it finds it, for densities and clusters. None is drawn here, and importing SciPy's statistics takes
 # longer than drawing a figure: seaborn is imported as if SciPy were not installed, unless SciPy is already loaded.
@@ -226,10 +229,22 @@ def save(settings, figure: Figure, output: str | Path, plotted: pd.DataFrame, fo
     # No dates in the files: the same numbers give the same bytes. Printed by the canvas, as `savefig` draws each file twice.
     text = " ".join(filter(None, [settings.note, lacks]))
     figure.set_dpi(matplotlib.rcParams["savefig.dpi"])
-    with replacing(path.with_suffix(".png")) as beside:
-        described = {"Description": text} if text else {}
-        FigureCanvasAgg(figure).print_png(beside, metadata={"Software": None} | described)
+    made = getattr(settings, "origin", None)
     with replacing(path) as beside:
-        described = {"Subject": text} if text else {}
+        described = ({"Subject": text} if text else {}) | _whose(made, path, "Keywords", path.with_suffix(".csv"))
         FigureCanvasPdf(figure).print_pdf(beside, metadata={"CreationDate": None} | described)
+    figure.set_dpi(matplotlib.rcParams["savefig.dpi"])  # a PDF is drawn at 72
+    with replacing(path.with_suffix(".png")) as beside:  # last, so that it has the checksums of both others
+        described = {"Description": text} if text else {}
+        described |= _whose(made, path, MADE, path.with_suffix(".csv"), path)
+        FigureCanvasAgg(figure).print_png(beside, metadata={"Software": None} | described)
     plt.close(figure)
+
+
+def _whose(made: Made | None, path: Path, name: str, *beside: Path) -> dict[str, str]:
+    """Who made a figure, for its metadata."""
+    known = with_beside(made, *beside)
+    if known is None:
+        return {}
+    told = known.at(path)
+    return {name: json.dumps(told | {"versions": provenance("matplotlib", "pandas")}, sort_keys=True)}

@@ -83,7 +83,7 @@ def codependence(settings, records, output) -> None:
 
 
 def _read(records) -> pd.DataFrame:
-    table = parquet.read(records, RECORDS)
+    table = parquet.read(records, RECORDS, published=True)
     if table.empty:
         raise UserError(f"{records} holds no records: delete it and run the workflow again.")
     return table

@@ -1,6 +1,7 @@
 """The cells of the image experiments and of ImageNet: one training each, and the path of its history."""
 
 import itertools
+import re
 
 from .families import imagenet as of_imagenet
 
@@ -12,6 +13,12 @@ def history_path(**cell) -> str:
     """The history of a cell, named by protocol, dataset, model, learners, averaging, drop_rate, beta and run."""
     numbers = {name: number(cell[name]) for name in ("drop_rate", "beta")}
     return _PATH.format(**cell | numbers)
+
+
+def name_of(history: str) -> str | None:
+    """A cell as its folder names it, such as cnn/digits/resnet18/m5-probability/drop0/beta1/run0; None for a file elsewhere."""
+    found = re.search(r"(?:^|/)results/(?:images|imagenet)/(.+)/history\.parquet$", history)
+    return found and found[1]
 
 
 def number(value: float) -> str:

@@ -18,7 +18,7 @@ from .users_code import module_text
 
 PACKAGE = Path(__file__).parents[1]
 # Read by every stage, and no part of what it computes. What is chosen by name in a registry is a root of its own.
-_PLUMBING = re.compile(r"(cli|errors|plan(\..*)?|.*\.registry|claims\.catalogue(\..*)?)")
+_PLUMBING = re.compile(r"(cli|errors|seals|records\.identity|plan(\..*)?|.*\.registry|claims\.catalogue(\..*)?)")
 # Compiled code, by the module that calls it; native/*.h serves all.
 _NATIVE = ("native.engine", "native.process", "native.convolution")
 

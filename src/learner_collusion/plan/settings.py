@@ -6,6 +6,7 @@ changes the files of the stages that it concerns, and only those run again.
 
 import argparse
 import dataclasses
+import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -242,6 +243,21 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
         help="the configuration, and presets to lay over it (default: config.yaml here, else the paper's)",
     )
     either.add_argument("--settings", metavar="FILE", help="this stage's part of it alone, as the workflow writes it")
+    parser.add_argument(
+        "--planned",
+        nargs="+",
+        type=_planned,
+        metavar="JOB",
+        help="settings and code of this job and of those that made its inputs, as the workflow plans them",
+    )
+
+
+def _planned(text: str) -> tuple[str, str]:
+    """ "<key>=<settings>/<code>", for argparse."""
+    found = re.fullmatch(r"(.+)=([0-9a-f]+/[0-9a-f]+)", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r}, but must be KEY=SETTINGS/CODE")
+    return found[1], found[2]
 
 
 def positive(text: str) -> int:

@@ -14,6 +14,7 @@ from ..errors import UserError
 from ..files import write_text
 from ..records import parquet
 from ..records.claims import CLAIMS
+from ..records.identity import Made, with_beside
 from .markdown import table
 
 _LEGEND = (
@@ -50,21 +51,22 @@ def write(
     path: str | Path,
     confidence: float = 0.95,
     remark: str = "",
+    made: Made | None = None,
 ) -> None:
     """Write the claims of one part to `markdown`, and as Parquet to `path`.
 
     `rows` has the columns of `records.claims`; `note` marks reduced fidelity; `titles` names the data sets; `confidence` is
-    that of the intervals; `remark` is printed beside the verdicts.
+    that of the intervals; `remark` is printed beside the verdicts. The Parquet file says who `made` both.
     """
     metadata = {
         "part": part, "fidelity": note, "titles": titles, "confidence": confidence, "remark": remark,
         "provenance": parquet.provenance("scipy"),
     }  # fmt: skip
-    parquet.write(path, rows, CLAIMS, metadata)
     write_text(markdown, f"# Claims: {PARTS[part]}\n\n{_section(_overview(rows, metadata), '##')}{_LEGEND}")
+    parquet.write(path, rows, CLAIMS, metadata, with_beside(made, markdown))
 
 
-def combine(parts: Iterable[str | Path], markdown: str | Path, path: str | Path) -> None:
+def combine(parts: Iterable[str | Path], markdown: str | Path, path: str | Path, made: Made | None = None) -> None:
     """Put the Parquet files of several parts together. UserError where there are none, or one is damaged."""
     parts = list(parts)
     if not parts:
@@ -73,14 +75,14 @@ def combine(parts: Iterable[str | Path], markdown: str | Path, path: str | Path)
     text = "# Claims\n\n" + "".join(f"## {one.title}\n\n{_section(one, '###')}\n" for one in found)
     if not any(one.note.startswith(OWN_STUDY) for one in found):
         text += _not_judged([part for part in PARTS if part not in {one.part for one in found}])
-    parquet.concatenate(parts, path, CLAIMS)
     write_text(markdown, text + _LEGEND)
+    parquet.concatenate(parts, path, CLAIMS, with_beside(made, markdown))
 
 
 def overview(path: str | Path) -> list[Overview]:
     """The parts in `results/claims.parquet` or in the file of one part, in their order. UserError where it is
     damaged."""
-    rows, metadata = parquet.read(path, CLAIMS), parquet.read_metadata(path)
+    rows, metadata = parquet.read(path, CLAIMS, published=True), parquet.read_metadata(path, published=True)
     parts = (
         [metadata]
         if "part" in metadata

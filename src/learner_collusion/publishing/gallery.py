@@ -75,7 +75,9 @@ def _head(gallery: Path) -> str:
 
     text = f"# Results: {_name(gallery)}\n\n{_START}\n{_END}\n\n"
     text += "Generated from finished results by `learner-collusion gallery`.\n\n"
-    notes = [parquet.read_metadata(path)["fidelity"] for path in sorted(gallery.glob("claims/*.parquet"))]
+    notes = [
+        parquet.read_metadata(path, published=True)["fidelity"] for path in sorted(gallery.glob("claims/*.parquet"))
+    ]
     marked = [f"**{note}**\n\n" for note in dict.fromkeys(filter(None, notes))]
     return text + ("".join(marked) or "Everything here was run at the paper's settings.\n\n")
 

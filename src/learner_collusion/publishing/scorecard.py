@@ -120,9 +120,9 @@ def _stays(records: Path, folder: Path, part) -> list[str]:
     from ..records.sensitivity import SENSITIVITY
     from .sensitivity import stays
 
-    titles = parquet.read_metadata(folder / f"claims/{part.part}.parquet")["titles"]
+    titles = parquet.read_metadata(folder / f"claims/{part.part}.parquet", published=True)["titles"]
     known: dict[tuple, str] = {}
-    for row in stability(findings(parquet.read(records, SENSITIVITY))).to_dict("records"):
+    for row in stability(findings(parquet.read(records, SENSITIVITY, published=True))).to_dict("records"):
         key = (row["id"], row["claim"], titles.get(row["dataset"], row["dataset"]))
         known[key] = "; ".join(filter(None, [known.get(key), stays(row)]))
     return [known.get(key, "-") for key in zip(part.rows["id"], part.rows["claim"], part.rows["data"], strict=True)]

@@ -7,6 +7,7 @@ from ..claims.sensitivity import FALLS, RISES, SIGNED, UNCLEAR, findings, stabil
 from ..claims.verdict import FAILS, HOLDS, LEFT_OUT, NO_VERDICT, UNDECIDED
 from ..files import write_text
 from ..records import parquet as files
+from ..records.identity import with_beside
 from ..records.sensitivity import CHOSEN, SENSITIVITY
 from .markdown import table
 from .registry import Table
@@ -23,9 +24,8 @@ _NONE = (NO_VERDICT, LEFT_OUT)
 
 def verdicts(settings, entry: Table, output: str, parquet: str, records: str) -> None:
     """The table of the stable and the unstable findings, and of the variants. Errors: UserError for damaged records."""
-    found = findings(files.read(records, SENSITIVITY))
+    found = findings(files.read(records, SENSITIVITY, published=True))
     rows = stability(found)
-    files.write(parquet, rows[STABILITY.names], STABILITY, {"fidelity": settings.note})
     note = f"**{settings.note}**\n\n" if settings.note else ""
     text = f"# {entry.title}\n\n{note}{_sentences(found, rows)}\n\n{_LEGEND}\n\n"
     text += "## What hangs on a choice\n\n" + (table(_row(r, settings.titles) for r in _unstable(rows)) or "Nothing.\n")
@@ -34,6 +34,8 @@ def verdicts(settings, entry: Table, output: str, parquet: str, records: str) ->
         text += f"\n## Without a verdict as chosen\n\n{table(_row(r, settings.titles) for r in none)}"
     text += f"\n## The variants\n\n{table(_variants(found, settings.titles))}"
     write_text(output, text)
+    made = with_beside(settings.origin, output)
+    files.write(parquet, rows[STABILITY.names], STABILITY, {"fidelity": settings.note}, made)
 
 
 _LEGEND = (

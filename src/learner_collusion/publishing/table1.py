@@ -8,6 +8,7 @@ import pyarrow as pa
 from ..files import write_text
 from ..models.registry import builder
 from ..records import parquet as records_of
+from ..records.identity import with_beside
 from ..records.imagenet import IMAGENET, at_best
 from .markdown import table
 from .registry import Table
@@ -38,20 +39,21 @@ ROWS = pa.schema(
 def accuracies(settings, entry: Table, output: str, parquet: str, records: str) -> None:
     """Table 1. `settings.options`: experiments (by model its data set, learners and runs), classes, widths, and whether the data
     set is the paper's. Errors: UserError where the records are damaged."""
-    options, metadata = settings.options, records_of.read_metadata(records)
-    found = records_of.read(records, IMAGENET)
+    options, metadata = settings.options, records_of.read_metadata(records, published=True)
+    found = records_of.read(records, IMAGENET, published=True)
     rows = [row for model, one in options["experiments"].items() for row in _rows(found, settings, model, one)]
     written = {
         "options": options,
         "missing": metadata.get("missing", {}),
         "provenance": records_of.provenance("torch", "torchvision"),
     }
-    records_of.write(parquet, pd.DataFrame(rows, columns=ROWS.names), ROWS, written)
     text = f"# {entry.title}\n\n" + f"**{settings.note}**\n\n" * bool(settings.note)
     for name, why in metadata.get("missing", {}).items():
         text += f"**{settings.titles.get(name, name)} is left out: {why}.**\n\n"
     text += f"{_caption(settings, rows)}\n\n{table(_line(row, settings.options['of_the_paper']) for row in rows)}\n{_gaps(rows)}"
     write_text(output, text)
+    frame = pd.DataFrame(rows, columns=ROWS.names)
+    records_of.write(parquet, frame, ROWS, written, with_beside(settings.origin, output))
 
 
 def _rows(found: pd.DataFrame, settings, model: str, one: dict) -> list[dict]:

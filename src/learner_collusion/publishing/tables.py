@@ -9,6 +9,7 @@ from ..errors import UserError
 from ..files import write_text
 from ..models.registry import builder
 from ..records import parquet as records
+from ..records.identity import with_beside
 from .markdown import table
 from .registry import Table
 
@@ -61,13 +62,14 @@ def losses(settings, entry: Table, output: str, parquet: str) -> None:
         dict(zip((*_FORMULAS, *_ERRORS), (*text, values[name], slopes[name]), strict=True))
         for name, text in _OBJECTIVES.items()
     ]
-    _write(parquet, rows, LOSSES, {"cases": settings.cases, "provenance": records.provenance("torch")})
     explained = (
         f"φ is the softmax, f_j the scores of learner j, k* the true class. Errors: the largest over {settings.cases} random "
         "examples in float64, of the two forms of the cross-entropy against each other, and of the gradient against autograd."
     )
     shown = [row | {name: f"{row[name]:.1e}" for name in _ERRORS} for row in rows]
     write_text(output, f"# {entry.title}\n\n{_note(settings)}{explained}\n\n{table(shown)}")
+    made = with_beside(settings.origin, output)
+    _write(parquet, rows, LOSSES, {"cases": settings.cases, "provenance": records.provenance("torch")}, made)
 
 
 def layers(settings, entry: Table, output: str, parquet: str) -> None:
@@ -86,17 +88,18 @@ def layers(settings, entry: Table, output: str, parquet: str) -> None:
             part.register_forward_hook(record)
     with torch.no_grad():
         module(torch.zeros(2, 3, 32, 32))
-    _write(parquet, rows, LAYERS, {"options": settings.options, "provenance": records.provenance("torch")})
     total = sum(row["parameters"] for row in rows)
     chosen = ", ".join(f"{key} {value}" for key, value in settings.options.items())
     count = f"{total:,} parameters for 10 classes, read from the module itself{f' ({chosen})' if chosen else ''}."
     remark = f"\n{entry.remark}\n" if entry.remark else ""
     write_text(output, f"# {entry.title}\n\n{_note(settings)}{count}\n\n{table(rows)}{remark}")
+    made = with_beside(settings.origin, output)
+    _write(parquet, rows, LAYERS, {"options": settings.options, "provenance": records.provenance("torch")}, made)
 
 
 def _note(settings) -> str:
     return f"**{settings.note}**\n\n" if settings.note else ""
 
 
-def _write(path: str, rows: list[dict], schema: pa.Schema, metadata: dict) -> None:
-    records.write(path, {name: [row[name] for row in rows] for name in schema.names}, schema, metadata)
+def _write(path: str, rows: list[dict], schema: pa.Schema, metadata: dict, made) -> None:
+    records.write(path, {name: [row[name] for row in rows] for name in schema.names}, schema, metadata, made)

@@ -98,7 +98,9 @@ def by_torch(results: Path, gallery: Path) -> str:
     ours, theirs = ({}, {})
     for path, found in ((results / "records/tabular.parquet", ours), (gallery / "tabular.parquet", theirs)):
         if path.exists():
-            found |= {name: one.get("training", {}) for name, one in parquet.read_metadata(path).items()}
+            found |= {
+                name: one.get("training", {}) for name, one in parquet.read_metadata(path, published=True).items()
+            }
     if all(one.get("engine") == "native" for one in ours.values()):
         return ""
     published = all(
@@ -149,7 +151,7 @@ def _values(path: Path) -> dict[str, float | str]:
     else:
         from ..records import parquet
 
-        rows = parquet.read(path).to_dict("records")
+        rows = parquet.read(path, published=True).to_dict("records")
     found: dict[str, float | str] = {}
     seen: Counter[str] = Counter()
     for row in rows:

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from ..errors import UserError
 from . import parquet
 
 
 class Kept:
-    """The folder of the finished runs of a job. `identity` (JSON) says what they were made from: settings, input, code."""
+    """The folder of the finished runs of a job. `identity` (JSON) says what they were made from: settings, input, code.
+
+    A part that is damaged, lies in another's place, or was made from something else is as good as none: it is made anew.
+    """
 
     def __init__(self, folder: Path, identity: dict):
         self.folder, self.identity = folder, identity
@@ -27,16 +30,26 @@ class Kept:
 
     def write(self, name: str, table, schema: pa.Schema) -> None:
         """Keep a part."""
-        parquet.write(self.path(name), table, schema, {"identity": self.identity})
+        parquet.write(self.path(name), table, schema, {"identity": self.identity, "part": name})
 
     def has(self, name: str) -> bool:
-        """Whether the part was made from the same things."""
+        """Whether the part was made from the same things; says what of one that is there is wrong."""
         path = self.path(name)
-        return path.exists() and parquet.read_metadata(path).get("identity") == self.identity
+        if not path.exists():
+            return False
+        try:
+            metadata = parquet.read_metadata(path)
+        except UserError as error:
+            print(f"{str(error).partition(':')[0]}: it is made anew.", flush=True)
+            return False
+        if metadata == {"identity": self.identity, "part": name}:
+            return True
+        print(f"{path} is of other settings, data or code, or another part: it is made anew.", flush=True)
+        return False
 
-    def gather(self, names: list[str], output: str | Path, schema: pa.Schema, metadata: dict) -> None:
-        """Write the parts, one after the other, as one table."""
-        parquet.join([pq.read_table(self.path(name)) for name in names], output, schema, metadata)
+    def gather(self, names: list[str], output: str | Path, schema: pa.Schema, metadata: dict, made=None) -> None:
+        """Write the parts, one after the other, as one table that says who `made` it."""
+        parquet.join([parquet.read_arrow(self.path(name), schema) for name in names], output, schema, metadata, made)
 
     def clear(self) -> None:
         """Remove the folder: the job's output holds all of it."""

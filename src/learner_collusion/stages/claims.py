@@ -3,14 +3,16 @@
 Example: learner-collusion claims --config config.yaml --part tabular
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ..claims.catalogue import PARTS, Claim
 from ..errors import UserError
-from ..plan import fidelity
+from ..plan import fidelity, makers
 from ..plan import settings as plan
 from ..plan.parts import JUDGED
+from ..records.identity import Input, Job, begin
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Settings:
     cases: int | None
     heading: str = ""  # as the catalogue has it; here so that a change writes the claims anew
     made: dict = field(default_factory=dict)  # what the records must have been made with; empty: not checked
+    origin: Any = None  # the `records.identity.Made` of the job, which its outputs say of themselves
 
 
 def add_arguments(parser) -> None:
@@ -58,9 +61,11 @@ def run(options) -> None:
     parquet = plan.parquet_beside(output, options.parquet)
     if part == "all":
         found = (Path(plan.results(f"claims/{name}.parquet")) for name in PARTS)
-        combine(options.records or [str(path) for path in found if path.exists()], output, parquet)
+        records = options.records or [str(path) for path in found if path.exists()]
+        combine(records, output, parquet, makers.job(options, "claims", part))
         return
-    settings = plan.convert(plan.from_options(options, "claims", part=part), Settings)
+    taken = plan.from_options(options, "claims", part=part)
+    settings, job = plan.convert(taken, Settings), makers.job(options, "claims", part, taken)
     if settings.part != part:
         raise UserError(
             f"The settings are those of the part {settings.part!r}, not {part!r}: give the file of that part."
@@ -68,10 +73,11 @@ def run(options) -> None:
     records = options.records or [plan.results(f"records/{part}.parquet")]
     if len(records) > 1:
         raise UserError(f"The part {part!r} is judged on one file of records: give one after --records.")
+    settings = replace(settings, origin=begin(job, *makers.recorded(job, records if part != "theory" else [])))
     if settings.made:
         from ..records.parquet import read_metadata
 
-        settings = fidelity.labelled(settings, read_metadata(records[0]))
+        settings = fidelity.labelled(settings, read_metadata(records[0], published=True))
     globals()[f"judge_{part}"](settings, records[0], output, parquet)
 
 
@@ -89,7 +95,7 @@ def judge_tabular(settings: Settings, records: str, output: str, parquet: str) -
     from ..records import parquet as files
     from ..records.tabular import RECORDS
 
-    rows = judge(files.read(records, RECORDS), files.read_metadata(records), settings)
+    rows = judge(files.read(records, RECORDS, True), files.read_metadata(records, True), settings)
     _write(settings, rows, output, parquet)
 
 
@@ -99,7 +105,7 @@ def judge_images(settings: Settings, records: str, output: str, parquet: str) ->
     from ..records import parquet as files
     from ..records.images import IMAGES
 
-    rows = judge(files.read(records, IMAGES), files.read_metadata(records), settings)
+    rows = judge(files.read(records, IMAGES, True), files.read_metadata(records, True), settings)
     _write(settings, rows, output, parquet)
 
 
@@ -109,7 +115,7 @@ def judge_imagenet(settings: Settings, records: str, output: str, parquet: str) 
     from ..records import parquet as files
     from ..records.imagenet import IMAGENET
 
-    rows = judge(files.read(records, IMAGENET), files.read_metadata(records), settings)
+    rows = judge(files.read(records, IMAGENET, True), files.read_metadata(records, True), settings)
     _write(settings, rows, output, parquet)
 
 
@@ -117,13 +123,16 @@ def _write(settings: Settings, rows, output: str, parquet: str) -> None:
     from ..publishing import claims
 
     confidence, remark = settings.confidence, settings.remark or ""
-    claims.write(rows, settings.part, settings.note, settings.titles, output, parquet, confidence, remark)
+    claims.write(
+        rows, settings.part, settings.note, settings.titles, output, parquet, confidence, remark, settings.origin
+    )
     print(f"{output}: {claims.sentence(claims.counts(rows))}")
 
 
-def combine(parts: list[str], output: str, parquet: str) -> None:
+def combine(parts: list[str], output: str, parquet: str, job: Job | None = None) -> None:
     """Put the judged parts together, given as Parquet files. UserError where there are none."""
     from ..publishing import claims
 
-    claims.combine(parts, output, parquet)
+    made = begin(job, *(Input(path, "claims", Path(path).stem) for path in parts))
+    claims.combine(parts, output, parquet, made)
     print(f"{output}: {len(parts)} parts")

@@ -12,7 +12,9 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 from ..errors import UserError
+from ..plan import makers
 from ..plan import settings as plan
+from ..records.identity import Input, Job, begin
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ def add_arguments(parser) -> None:
 
 def run(options) -> None:
     """Read the predictions and write the records."""
-    settings = plan.convert(plan.from_options(options, "evaluate"), Settings)
+    taken = plan.from_options(options, "evaluate")
+    settings = plan.convert(taken, Settings)
     folder = plan.results(f"tabular/{options.dataset}")
     evaluate(
         options.dataset,
@@ -55,11 +58,20 @@ def run(options) -> None:
         settings,
         options.output or plan.results(f"records/tabular/{options.dataset}.parquet"),
         options.processes,
+        makers.job(options, "evaluate", options.dataset, taken),
     )
 
 
-def evaluate(dataset: str, predictions: str, history: str, settings: Settings, output: str, processes: int = 1) -> None:
-    """Write the records of all runs of a data set.
+def evaluate(
+    dataset: str,
+    predictions: str,
+    history: str,
+    settings: Settings,
+    output: str,
+    processes: int = 1,
+    job: Job | None = None,
+) -> None:
+    """Write the records of all runs of a data set, which say whose they are where there is a `job`.
 
     A beta that diverged and left predictions that are not finite has NaN. Errors: UserError where DIV is not ERR-bar - ERR, or
     a file is damaged.
@@ -72,7 +84,14 @@ def evaluate(dataset: str, predictions: str, history: str, settings: Settings, o
     from ..records import parquet
     from ..records.tabular import HISTORY, RECORDS
 
+    made = begin(job, *(Input(path, "train_tabular", dataset) for path in (history, predictions)))
     histories = parquet.read(history, HISTORY)
+    if parquet.read_metadata(predictions) != parquet.read_metadata(
+        history
+    ):  # its seal is looked at here, once for all runs
+        raise UserError(
+            f"{predictions} and {history} are not of one training: delete both and run the workflow again to make them anew."
+        )
     tasks = [
         (dataset, int(run), predictions, settings, mine.loc[mine["diverged"], "beta"].tolist())
         for run, mine in histories.groupby("run")
@@ -85,7 +104,7 @@ def evaluate(dataset: str, predictions: str, history: str, settings: Settings, o
         "settings": asdict(settings),
         "provenance": parquet.provenance(),
     }
-    parquet.write(output, rows.assign(experiment="tabular", dataset=dataset)[RECORDS.names], RECORDS, metadata)
+    parquet.write(output, rows.assign(experiment="tabular", dataset=dataset)[RECORDS.names], RECORDS, metadata, made)
 
 
 def _metrics_of_run(task: tuple):
@@ -128,16 +147,14 @@ def _training(histories):
 
 
 def read_run(path: str, run: int, diverged: Collection[float] = ()):
-    """(betas (b,), predictions (b, rows, learners), targets (rows,)) of a run. UserError where the file is damaged, or holds
-    predictions that are not finite of a beta other than those that `diverged`."""
+    """(betas (b,), predictions (b, rows, learners), targets (rows,)) of a run. UserError where the file is not complete, or holds
+    predictions that are not finite of a beta other than those that `diverged`. Its seal is not looked at."""
     import numpy as np
-    import pyarrow.parquet as pq
 
     from ..records import parquet
     from ..records.tabular import PREDICTIONS
 
-    parquet.read_metadata(path)  # tells a damaged file in a sentence
-    frame = pq.read_table(path, filters=[("run", "=", run)]).select(PREDICTIONS.names).to_pandas()
+    frame = parquet.read_some(path, PREDICTIONS, [("run", "=", run)])
     # betas by name, in ascending order; test rows stay in the order of the split, by which codependence draws its masks
     frame = frame.sort_values("beta", kind="stable")
     betas, learners = frame["beta"].unique(), frame["learner"].nunique()

@@ -7,7 +7,9 @@ import argparse
 import os
 from dataclasses import dataclass
 
+from ..plan import makers
 from ..plan.settings import add_settings_arguments, convert, from_options, of_kind, results
+from ..records.identity import begin, write_beside
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Fetch one data set, and print where it came from."""
     settings = from_options(options, "fetch", part=options.dataset)
-    fetch, settings = of_kind(settings, table=fetch_table, images=fetch_images)
-    print(f"{options.dataset}: {fetch(options.dataset, settings, options.output)}")
+    fetch, own = of_kind(settings, table=fetch_table, images=fetch_images)
+    made = begin(makers.job(options, "fetch", options.dataset, settings))
+    where = fetch(options.dataset, own, options.output)
+    write_beside(options.output or _default(options.dataset, own), made)
+    print(f"{options.dataset}: {where}")
+
+
+def _default(dataset: str, settings: dict) -> str:
+    [name] = [settings["file"]] if "file" in settings else ["archive.tar"] if "source" in settings else ["pictures.tar"]
+    return results(f"datasets/raw/{dataset}/{name}")
 
 
 def fetch_table(dataset: str, settings: dict, output: str | None = None) -> str:

@@ -4,14 +4,16 @@ Example: learner-collusion figure --config config.yaml --figure fig2_diversity
 """
 
 import importlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import UserError
 from ..figures.registry import FIGURES
-from ..plan import fidelity
+from ..plan import fidelity, makers
 from ..plan import parts as known_parts
 from ..plan import settings as plan
+from ..records.identity import begin
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Settings:
     study: str = ""
     beside: dict | None = None  # the cells of another part that stand beside the figure's own, where they were run
     made: dict = field(default_factory=dict)  # what the records must have been made with; empty: not checked
+    origin: Any = None  # the `records.identity.Made` of the job, which its outputs say of themselves
 
 
 def add_arguments(parser) -> None:
@@ -52,12 +55,14 @@ def add_arguments(parser) -> None:
 
 def run(options) -> None:
     """Draw one figure."""
-    settings = plan.convert(plan.from_options(options, "figure", part=options.figure), Settings)
+    taken = plan.from_options(options, "figure", part=options.figure)
+    settings = plan.convert(taken, Settings)
     records = options.records or default_records(options.figure, settings)
     output = options.output or plan.results(f"figures/{options.figure}.pdf")
     if Path(output).suffix != ".pdf":
         raise UserError(f"The output {output} must end in .pdf: PNG and CSV are written beside it.")
-    draw(options.figure, settings, records, output)
+    job = makers.job(options, "figure", options.figure, taken)
+    draw(options.figure, settings, records, output, job)
 
 
 def default_records(name: str, settings: Settings) -> list[str]:
@@ -68,8 +73,8 @@ def default_records(name: str, settings: Settings) -> list[str]:
     return [path for path in (known_parts.records(*source) for source in sources) if path]
 
 
-def draw(name: str, settings: Settings, records: list[str], output: str) -> None:
-    """Draw the figure `name` of the registry. Errors: UserError where records are missing or incomplete."""
+def draw(name: str, settings: Settings, records: list[str], output: str, job=None) -> None:
+    """Draw the figure `name` of the registry, which says whose it is where there is a `job`. Errors: UserError where records are missing or incomplete."""
     for path in records:  # before the libraries for drawing are loaded
         if not Path(path).exists():
             raise UserError(f"{path} does not exist: run the workflow, or `learner-collusion aggregate`, to make it.")
@@ -78,10 +83,11 @@ def draw(name: str, settings: Settings, records: list[str], output: str) -> None
         raise UserError(
             f"The figure {name} reads {expected} files of records, and --records names {len(records)}: give these."
         )
+    settings = replace(settings, origin=begin(job, *makers.recorded(job, records)))
     if records and settings.made:
         from ..records import parquet
 
-        settings = fidelity.labelled(settings, plan.merged(map(parquet.read_metadata, records)))
+        settings = fidelity.labelled(settings, plan.merged(parquet.read_metadata(path, True) for path in records))
     module, _, function = FIGURES[name].draw.partition(":")
     drawing = importlib.import_module(f"..figures.{module}", __package__)
     own = records[0] if records and (settings.experiment or not settings.beside) else None

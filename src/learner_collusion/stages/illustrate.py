@@ -5,7 +5,9 @@ Example: learner-collusion illustrate --config config.yaml
 
 from dataclasses import dataclass
 
+from ..plan import makers
 from ..plan import settings as plan
+from ..records.identity import begin
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,12 @@ def add_arguments(parser) -> None:
 
 def run(options) -> None:
     """Train at every beta."""
-    settings = plan.convert(plan.from_options(options, "illustrate"), Settings)
-    train(settings, options.output or plan.results("illustration.parquet"))
+    taken = plan.from_options(options, "illustrate")
+    job = makers.job(options, "illustrate", "all", taken)
+    train(plan.convert(taken, Settings), options.output or plan.results("illustration.parquet"), job)
 
 
-def train(settings: Settings, output: str) -> None:
+def train(settings: Settings, output: str, job=None) -> None:
     """Write the data, and what the learners and their ensemble predict at each beta, as `records.illustration` has it."""
     import pandas as pd
 
@@ -37,7 +40,7 @@ def train(settings: Settings, output: str) -> None:
     from ..records.illustration import ILLUSTRATION
     from ..training import illustration
 
-    betas = sorted(settings.betas)
+    made, betas = begin(job), sorted(settings.betas)
     x, y, drawn, fits = illustration.train(settings.illustration, settings.seed, betas)
     parts = [pd.DataFrame({"line": "data", "x": x, "value": y})]
     parts += [
@@ -46,5 +49,5 @@ def train(settings: Settings, output: str) -> None:
     ]
     rows = pd.concat(parts, ignore_index=True).reindex(columns=ILLUSTRATION.names)
     metadata = {"seed": settings.seed, "settings": settings.illustration, "provenance": parquet.provenance("torch")}
-    parquet.write(output, rows.astype({"x": float, "value": float}), ILLUSTRATION, metadata)
+    parquet.write(output, rows.astype({"x": float, "value": float}), ILLUSTRATION, metadata, made)
     print(f"{len(betas)} betas: {output}")

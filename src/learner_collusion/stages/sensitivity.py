@@ -7,7 +7,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..plan import makers
 from ..plan import settings as plan
+from ..records.identity import Input, Job, begin
 from . import evaluate, train_tabular, tune
 
 
@@ -42,24 +44,42 @@ def add_arguments(parser) -> None:
 
 def run(options) -> None:
     """Make one variant."""
-    settings = plan.convert(plan.from_options(options, "sensitivity", part=options.variant), Settings)
+    taken = plan.from_options(options, "sensitivity", part=options.variant)
+    settings = plan.convert(taken, Settings)
     records = options.records or plan.results(f"sensitivity/{options.variant}/records.parquet")
-    vary(settings, Path(options.results), records, options.processes)
+    job = makers.job(options, "sensitivity", options.variant, taken)
+    vary(settings, Path(options.results), records, options.processes, job)
 
 
-def vary(settings: Settings, results: Path, records: str, processes: int = 1) -> None:
-    """Write the records of all data sets; `aggregate` judges them.
+def vary(settings: Settings, results: Path, records: str, processes: int = 1, job: Job | None = None) -> None:
+    """Write the records of all data sets, which say whose they are where there is a `job`; `aggregate` judges them.
 
     What no change concerns is read from `results`. What is between lies beside `records` until the variant is finished.
     Errors: UserError where that is missing or damaged, or a stage of the variant fails.
     """
     work = Path(records).parent / "work"
+    made = begin(job, *(one for dataset in settings.first for one in _read(settings, dataset, results)))
     paths = [str(_vary_one(settings, dataset, results, work / dataset, processes)) for dataset in settings.first]
     from ..records import parquet
     from ..records.tabular import RECORDS
 
-    parquet.concatenate(paths, records, RECORDS)
+    parquet.concatenate(paths, records, RECORDS, made)
     shutil.rmtree(work, ignore_errors=True)
+
+
+def _read(settings: Settings, dataset: str, results: Path) -> list[Input]:
+    """What a variant takes of a data set's finished half."""
+    first = settings.first[dataset]
+    if first is None:
+        return [Input(str(results / f"records/tabular/{dataset}.parquet"), "evaluate", dataset)]
+    if first == "prepare":
+        file = settings.prepare[dataset]["file"]
+        return [Input(str(results / f"datasets/raw/{dataset}/{file}"), "fetch", dataset)]
+    read = [(f"datasets/{dataset}", "prepare")] if first != "evaluate" else []
+    read += [(f"tabular/{dataset}/best", "tune")] if first == "train_tabular" else []
+    trained = ("history", "predictions") if first == "evaluate" else ()
+    read += [(f"tabular/{dataset}/{name}", "train_tabular") for name in trained]
+    return [Input(str(results / f"{path}.parquet"), stage, dataset) for path, stage in read]
 
 
 def _vary_one(settings: Settings, dataset: str, results: Path, work: Path, processes: int) -> Path:

@@ -15,9 +15,11 @@ from typing import Literal
 
 from ..errors import UserError
 from ..models.registry import builder_code
-from ..plan import cells
+from ..plan import cells, makers
 from ..plan.provenance import fingerprint
 from ..plan.settings import add_settings_arguments, configured, convert, from_options, minutes, positive, results
+from ..records.identity import Input, begin
+from ..records.identity import Job as IdentityJob
 from ..training import interrupt
 from ..training.picture_protocol import PictureProtocol
 from ..training.protocol import Cell, Hardware
@@ -45,6 +47,7 @@ class Job:
     history: str
     checkpoint: str
     workers: int = 0
+    described: IdentityJob | None = None  # what the history says of itself
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +78,8 @@ def run(options: argparse.Namespace) -> None:
     cell = Cell(
         "imagenet", options.dataset, options.model, options.learners, options.averaging, 0.0, options.beta, options.run
     )
-    settings = convert(from_options(options, "train_imagenet", part=f"{cell.dataset}-{cell.model}"), Settings)
+    taken = from_options(options, "train_imagenet", part=f"{cell.dataset}-{cell.model}")
+    settings = convert(taken, Settings)
     config = configured(options)
     declared = config["imagenet"]["hardware"] if config else {}
     history = options.history or cells.imagenet_path(**asdict(cell))
@@ -87,6 +91,7 @@ def run(options: argparse.Namespace) -> None:
         history,
         options.checkpoint or f"{history}.checkpoint",
         declared.get("workers", 0) if options.workers is None else options.workers,
+        makers.job(options, "train_imagenet", cells.name_of(cells.imagenet_path(**asdict(cell))), taken),
     )
     from ..training import distributed
 
@@ -110,6 +115,7 @@ def train(here, job: Job) -> None:
     interrupt.listen()
     cell, settings, hardware = job.cell, job.settings, job.hardware
     first = here is None or here.rank == 0
+    made = begin(job.described, Input(job.index, "prepare", cell.dataset))
     description = parquet.read_metadata(job.index)
     if description["dataset"] != cell.dataset:
         raise UserError(f"{job.index} lists {description['dataset']}, not {cell.dataset}: give that data set's index.")
@@ -125,7 +131,7 @@ def train(here, job: Job) -> None:
     if "missing" in description:
         columns = {name: [] for name in CELL_HISTORY.names}
         if first:
-            parquet.write(job.history, columns, CELL_HISTORY, metadata | {"missing": description["missing"]})
+            parquet.write(job.history, columns, CELL_HISTORY, metadata | {"missing": description["missing"]}, made)
             print(f"{cell.dataset} is not available: this cell is left out.", flush=True)
         return
     from ..training import loop
@@ -144,5 +150,5 @@ def train(here, job: Job) -> None:
     if first:
         metadata |= {name: getattr(trained, name) for name in ("best_evaluation", "diverged", "convolution")}
         metadata["hardware"] = described(hardware, device) | {"processes": team.world}
-        parquet.write(job.history, history_columns(trained, settings.protocol.top), CELL_HISTORY, metadata)
+        parquet.write(job.history, history_columns(trained, settings.protocol.top), CELL_HISTORY, metadata, made)
         path.unlink(missing_ok=True)

@@ -12,9 +12,11 @@ from typing import Literal
 
 from ..errors import UserError
 from ..models.registry import builder_code
-from ..plan import cells
+from ..plan import cells, makers
 from ..plan.provenance import fingerprint
 from ..plan.settings import add_settings_arguments, configured, convert, from_options, minutes, positive, results
+from ..records.identity import Input, begin
+from ..records.identity import Job as IdentityJob
 from ..training import interrupt
 from ..training.protocol import Cell, Hardware, Protocol
 
@@ -77,12 +79,15 @@ def run(options: argparse.Namespace) -> None:
         options.run,
     )
     part = f"{cell.protocol}-{cell.dataset}"
-    settings = convert(from_options(options, "train_images", part=part), Settings)
+    taken = from_options(options, "train_images", part=part)
+    settings = convert(taken, Settings)
     config = configured(options)
     hardware = chosen_hardware(options, settings.precision, config["images"]["hardware"] if config else {})
     history = options.history or cells.history_path(**asdict(cell))
     checkpoint = options.checkpoint or f"{history}.checkpoint"
-    train(cell, settings, hardware, options.images or results(f"datasets/{cell.dataset}.npz"), history, checkpoint)
+    job = makers.job(options, "train_images", cells.name_of(cells.history_path(**asdict(cell))), taken)
+    images = options.images or results(f"datasets/{cell.dataset}.npz")
+    train(cell, settings, hardware, images, history, checkpoint, job)
 
 
 def chosen_hardware(options: argparse.Namespace, precision: str, configured: dict) -> Hardware:
@@ -94,9 +99,16 @@ def chosen_hardware(options: argparse.Namespace, precision: str, configured: dic
 
 
 def train(
-    cell: Cell, settings: Settings, hardware: Hardware, images: str, history: str, checkpoint: str | None = None
+    cell: Cell,
+    settings: Settings,
+    hardware: Hardware,
+    images: str,
+    history: str,
+    checkpoint: str | None = None,
+    job: IdentityJob | None = None,
 ) -> None:
-    """Train one cell on the images of an .npz and write its history; resumes from `checkpoint` where that exists.
+    """Train one cell on the images of an .npz and write its history, which says whose it is where there is a `job`; resumes from
+    `checkpoint` where that exists.
 
     Where the data set was not available, the history is empty and its metadata say why. Errors: as `training.loop.train`.
     """
@@ -104,6 +116,7 @@ def train(
     from ..records import parquet
     from ..records.images import CELL_HISTORY
 
+    made = begin(job, Input(images, "prepare", cell.dataset))
     description, arrays = image_arrays.read(images)
     if description["dataset"] != cell.dataset:
         raise UserError(f"{images} holds {description['dataset']}, not {cell.dataset}: give the file of that data set.")
@@ -116,7 +129,7 @@ def train(
     }
     if "missing" in description:
         columns = {name: [] for name in CELL_HISTORY.names}
-        parquet.write(history, columns, CELL_HISTORY, metadata | {"missing": description["missing"]})
+        parquet.write(history, columns, CELL_HISTORY, metadata | {"missing": description["missing"]}, made)
         print(f"{cell.dataset} is not available: this cell is left out.", flush=True)
         return
     from ..training import loop
@@ -137,7 +150,7 @@ def train(
     trained = loop.train(data, cell, settings.protocol, settings.seed, hardware, device, path, origin)
     metadata |= {name: getattr(trained, name) for name in ("best_evaluation", "diverged", "convolution")}
     metadata["hardware"] = described(hardware, device)
-    parquet.write(history, history_columns(trained), CELL_HISTORY, metadata)
+    parquet.write(history, history_columns(trained), CELL_HISTORY, metadata, made)
     if path is not None:
         path.unlink(missing_ok=True)
 

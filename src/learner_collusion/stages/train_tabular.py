@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
+from ..plan import makers
 from ..plan import settings as plan
 from ..plan.fidelity import recorded
 from ..plan.provenance import fingerprint
+from ..records.identity import Input, begin
+from ..records.identity import Job as IdentityJob
 from ..training.registry import learner_code, loaded, users_learner
 from ..training.settings import Tabular, chosen_runs, identity
 
@@ -52,7 +55,8 @@ def add_arguments(parser) -> None:
 
 def run(options) -> None:
     """Train one run, or all runs and write their histories and predictions."""
-    settings = plan.convert(plan.from_options(options, "train_tabular"), Settings)
+    taken = plan.from_options(options, "train_tabular")
+    settings = plan.convert(taken, Settings)
     folder = plan.results(f"tabular/{options.dataset}")
     train(
         options.table or plan.results(f"datasets/{options.dataset}.parquet"),
@@ -63,6 +67,7 @@ def run(options) -> None:
         options.predictions or f"{folder}/predictions.parquet",
         options.processes,
         options.run,
+        makers.job(options, "train_tabular", options.dataset, taken),
     )
 
 
@@ -75,6 +80,7 @@ def train(
     predictions: str,
     processes: int = 1,
     only: int | None = None,
+    described: IdentityJob | None = None,
 ) -> None:
     """Train all betas of each run with its tuned hyper-parameters; write histories and test predictions.
 
@@ -82,7 +88,7 @@ def train(
     `processes`. Finished runs are
     kept beside `history`: an interrupted training resumes there, and ends with the same files. A beta that diverges is
     recorded with its epoch, and predicts with the weights of its best epoch before that; where there is none, or training
-    was for a fixed number of epochs, it predicts NaN. With `only` one run is trained, and kept. Errors: UserError for damaged files, and for an engine or device that is not available.
+    was for a fixed number of epochs, it predicts NaN. With `only` one run is trained, and kept. The files say whose they are where the job is `described`. Errors: UserError for damaged files, and for an engine or device that is not available.
     """
     from ..training.processes import in_processes, prepare_processes
 
@@ -99,6 +105,7 @@ def train(
     engine = (own.choose_engine if own else choose_engine)(settings.engine, settings.device)
     if not own and settings.engine == "auto" and settings.device == "cpu" and engine == "torch":
         print("The native engine was not built; PyTorch trains, ten to thirty times slower.", flush=True)
+    made = begin(described, Input(table, "prepare", dataset), Input(best, "tune", dataset))
     tuned = parquet.read(best, None if own else BEST)  # a user's class has options of its own
     points = {row["run"]: row for row in tuned.to_dict("records")}
     runs = chosen_runs(settings.runs, only)
@@ -130,8 +137,8 @@ def train(
         "tuned": parquet.read_metadata(best).get("settings"),
         "provenance": parquet.provenance(*(["torch"] if engine == "torch" else [])),
     }
-    kept.gather([f"run{n}.history" for n in runs], history, HISTORY, metadata)
-    kept.gather([f"run{n}.predictions" for n in runs], predictions, PREDICTIONS, metadata)
+    kept.gather([f"run{n}.history" for n in runs], history, HISTORY, metadata, made)
+    kept.gather([f"run{n}.predictions" for n in runs], predictions, PREDICTIONS, metadata, made)
     kept.clear()
 
 

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
+from ..plan import makers
 from ..plan import settings as plan
 from ..plan.fidelity import recorded
 from ..plan.provenance import fingerprint
+from ..records.identity import Input, begin
+from ..records.identity import Job as IdentityJob
 from ..training.registry import learner_code, loaded, users_learner
 from ..training.settings import Tabular, chosen_runs, identity
 
@@ -70,19 +73,20 @@ def add_arguments(parser) -> None:
 
 def run(options) -> None:
     """Tune one run, or all runs and write their trials and best points."""
-    settings = plan.convert(plan.from_options(options, "tune"), Settings)
+    taken = plan.from_options(options, "tune")
+    settings, job = plan.convert(taken, Settings), makers.job(options, "tune", options.dataset, taken)
     folder = plan.results(f"tabular/{options.dataset}")
     trials, best = options.trials or f"{folder}/trials.parquet", options.best or f"{folder}/best.parquet"
     table = options.table or plan.results(f"datasets/{options.dataset}.parquet")
     from ..training.engines import choose_engine
 
     if options.published and not settings.learner and choose_engine(settings.engine, settings.device) == "torch":
-        take_published(options.published, options.dataset, settings, trials, best)
+        take_published(options.published, options.dataset, settings, trials, best, begin(job))
     else:
-        tune(table, options.dataset, settings, trials, best, options.processes, options.run)
+        tune(table, options.dataset, settings, trials, best, options.processes, options.run, job)
 
 
-def take_published(records: str, dataset: str, settings: Settings, trials: str, best: str) -> None:
+def take_published(records: str, dataset: str, settings: Settings, trials: str, best: str, made=None) -> None:
     """Write the winning points that published records were made with as the only trials; nothing is trained.
 
     Errors: UserError where the records lack the data set, or were tuned with other settings.
@@ -92,7 +96,7 @@ def take_published(records: str, dataset: str, settings: Settings, trials: str, 
     from ..records import parquet
     from ..records.tabular import BEST, TRIALS
 
-    training = parquet.read_metadata(records).get(dataset, {}).get("training", {})
+    training = parquet.read_metadata(records, published=True).get(dataset, {}).get("training", {})
     points, wanted = training.get("hyperparameters", {}), recorded(dataclasses.asdict(settings))
     if training.get("tuned") != wanted or sorted(map(int, points)) != list(range(settings.runs)):
         raise UserError(
@@ -107,22 +111,30 @@ def take_published(records: str, dataset: str, settings: Settings, trials: str, 
         "published": Path(records).name,
         "provenance": parquet.provenance(),
     }
-    parquet.write(trials, rows[TRIALS.names], TRIALS, metadata)
-    parquet.write(best, rows[BEST.names], BEST, metadata)
+    parquet.write(trials, rows[TRIALS.names], TRIALS, metadata, made)
+    parquet.write(best, rows[BEST.names], BEST, metadata, made)
     print(f"{dataset}: no native engine here, so the published hyper-parameters in place of a search", flush=True)
 
 
 def tune(
-    table: str, dataset: str, settings: Settings, trials: str, best: str, processes: int = 1, only: int | None = None
+    table: str,
+    dataset: str,
+    settings: Settings,
+    trials: str,
+    best: str,
+    processes: int = 1,
+    only: int | None = None,
+    described: IdentityJob | None = None,
 ) -> None:
     """Run the trials of all runs of a data set; write all of them to `trials`, and the winners to `best`.
 
     Each trial trains one ensemble with the split of the run; equal points train equally, so a point that the optimiser
     asks for again is looked up. Trials are kept beside `trials` as they finish: an interrupted tuning resumes there, and
-    ends with the same files. With `only` one run is tuned, and kept. Errors: UserError for a damaged table.
+    ends with the same files. With `only` one run is tuned, and kept. The files say whose they are where the job is `described`. Errors: UserError for a damaged table.
     """
     if not Path(table).exists():
         raise UserError(f"{table} does not exist: run the workflow, or `learner-collusion prepare`, to make it.")
+    made = begin(described, Input(table, "prepare", dataset))
     runs = chosen_runs(settings.runs, only)
     from ..training.processes import in_processes, prepare_processes
 
@@ -141,10 +153,10 @@ def tune(
     for line in in_processes(functools.partial(_tune_run, job), runs, processes):
         print(line, flush=True)
     if only is None:
-        _gather(job, trials, best)
+        _gather(job, trials, best, made)
 
 
-def _gather(job: _Job, trials: str, best: str) -> None:
+def _gather(job: _Job, trials: str, best: str, made=None) -> None:
     import pandas as pd
 
     from ..records import parquet
@@ -158,11 +170,11 @@ def _gather(job: _Job, trials: str, best: str) -> None:
         "engine": _engine(settings),
         "provenance": parquet.provenance("scikit-optimize", "scikit-learn"),
     }
-    parquet.write(trials, rows, trials_schema, metadata)
+    parquet.write(trials, rows, trials_schema, metadata, made)
     # of equal objectives the first trial wins, and one that diverged never
     value = rows[settings.tuning.objective].fillna(math.inf)
     winners = rows.assign(value=value).sort_values(["run", "value", "trial"], kind="stable").groupby("run").head(1)
-    parquet.write(best, winners[best_schema.names], best_schema, metadata)
+    parquet.write(best, winners[best_schema.names], best_schema, metadata, made)
     job.kept.clear()
 
 

@@ -1,10 +1,10 @@
-"""Checkpoints of a training: written atomically, left alone where they belong to other settings."""
+"""Checkpoints of a training: written atomically and sealed; only one that is whole and of this training is used."""
 
 from pathlib import Path
 
 import torch
 
-from ..errors import UserError
+from .. import seals
 from ..files import replacing
 
 
@@ -17,23 +17,32 @@ def save(path: Path, parts: dict, belongs: dict, device: torch.device) -> None:
     states = {name: part.state_dict() for name, part in parts.items()}
     with replacing(path) as beside:
         torch.save({"belongs": belongs, "random": random, **states}, beside)
+        seals.seal_zip(beside)
 
 
-def restore(path: Path, parts: dict, belongs: dict, device: torch.device) -> bool:
-    """Load what `save` wrote into `parts`; False, and nothing loaded, where the file belongs to another training.
+def restore(path: Path, parts: dict, belongs: dict, device: torch.device) -> str:
+    """Load what `save` wrote into `parts`. What is wrong with the file, in words that follow its name, and nothing loaded, where
+    it is damaged or belongs to another training; else an empty text.
 
-    Errors: UserError where the file is damaged.
+    Nothing is unpickled before the seal has been looked at.
     """
     try:
+        seal, fits = seals.zip_seal(path)
+    except FileNotFoundError:
+        return "has gone"  # with the process beside this one that has finished
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    if not fits:
+        return "is damaged, its checksum does not fit" if seal else "has no checksum, as no checkpoint of this version"
+    try:
         stored = torch.load(path, map_location=device, weights_only=True)
-        same = stored["belongs"] == belongs
     except Exception as error:  # torch raises a dozen kinds
-        raise UserError(f"{path} is damaged ({type(error).__name__}): delete it to train this cell anew.") from None
-    if not same:
-        return False
+        return f"is no checkpoint ({type(error).__name__})"
+    if not isinstance(stored, dict) or stored.get("belongs") != belongs:
+        return "belongs to other settings, data or code"
     for name, part in parts.items():
         part.load_state_dict(stored[name])
     torch.set_rng_state(stored["random"]["cpu"].cpu())
     if "cuda" in stored["random"]:
         torch.cuda.set_rng_state(stored["random"]["cuda"].cpu(), device)
-    return True
+    return ""

@@ -61,9 +61,8 @@ def train(
 
     With `checkpoint` the state is saved there every `hardware.checkpoint_minutes`; after an interruption, the same call resumes
     from it and ends with the same numbers, bit for bit on the same machine. `origin` names whatever else the numbers depend on
-    (data, code): a checkpoint of another origin is not used. Several processes that train a cell together pass their `team`,
-    and each its part of the data; another number of them can resume. Errors: UserError for a damaged checkpoint, or a
-    model that does not fit.
+    (data, code): a checkpoint of another origin, or a damaged one, is not used. Several processes that train a cell together pass their `team`,
+    and each its part of the data; another number of them can resume. Errors: UserError for a model that does not fit.
     """
     identity = cell.identity(seed)
     torch.manual_seed(torch_seed(*identity, "initial weights"))
@@ -75,8 +74,8 @@ def train(
     belongs = {"cell": asdict(cell), "protocol": asdict(protocol), "seed": seed, "origin": origin}
     belongs["precision"] = hardware.precision
     if checkpoint is not None and checkpoint.exists():
-        if not checkpoints.restore(checkpoint, parts, belongs, device):
-            print(f"{checkpoint} belongs to other settings: training starts anew.", flush=True)
+        if wrong := checkpoints.restore(checkpoint, parts, belongs, device):
+            print(f"{checkpoint} {wrong}: training starts anew.", flush=True)
         elif team.rank:
             progress.forget()  # what was summed up is with the first process
     with autocast(hardware, device):

@@ -22,8 +22,9 @@ from torch import Tensor
 
 from ..data.picture_bytes import Box, Reader, decode
 from ..errors import UserError
-from ..files import replacing
+from ..files import replacing, write_text
 from ..records import pictures
+from ..seals import checksum
 from .crops import resized
 from .processes import in_processes
 
@@ -51,7 +52,8 @@ def reduced(heights: np.ndarray, widths: np.ndarray, side: int) -> tuple[np.ndar
 
 
 def keep(index: str | Path, side: int, processes: int) -> Kept:
-    """The pictures of an index, decoded once by so many processes, or found as an earlier call left them.
+    """The pictures of an index, decoded once by so many processes, or found as an earlier call left them: whole, by the checksum
+    beside them; else they are decoded anew.
 
     Errors: UserError where the disk has too little room, or where a picture cannot be read.
     """
@@ -62,9 +64,24 @@ def keep(index: str | Path, side: int, processes: int) -> Kept:
     name = f"{Path(index).name.partition('.')[0]}.{side}px.{metadata['content_sha256'][:12]}.decoded"
     kept = Kept(Path(index).with_name(name), np.concatenate([[0], ends[:-1]]), heights, widths)
     with _alone(kept.path):
-        if not (kept.path.exists() and kept.path.stat().st_size == kept.size):
+        if not _whole(kept):
             _write(kept, metadata["root"], table, processes)
+            write_text(_sum_of(kept), checksum(kept.path) + "\n")
     return kept
+
+
+def _sum_of(kept: Kept) -> Path:
+    return kept.path.with_name(kept.path.name + ".sha256")
+
+
+def _whole(kept: Kept) -> bool:
+    """Whether the file is there and as it was written; says so where it is not."""
+    if not (kept.path.exists() and kept.path.stat().st_size == kept.size and _sum_of(kept).exists()):
+        return False
+    if _sum_of(kept).read_bytes().strip() == checksum(kept.path).encode():
+        return True
+    print(f"{kept.path} is damaged, its checksum does not fit: its pictures are decoded anew.", flush=True)
+    return False
 
 
 @contextmanager
