@@ -18,13 +18,14 @@ endif
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 NATIVE := $(shell find src/learner_collusion/native -name "*.cpp" -o -name "*.h" -o -name flags.toml)
 
-.PHONY: help setup demo verify verify-demo test test-compilers test-slurm lint reproduce sensitivity report gallery docs archive bench clean
+.PHONY: help setup demo verify verify-demo test test-compilers test-slurm test-faults lint reproduce sensitivity report gallery docs archive bench clean
 
 help:
 	@echo "make demo       the tabular experiments on a table that comes with scikit-learn: figures and verdicts in minutes"
 	@echo "make test       lint and all tests"
 	@echo "make test-compilers  the native library from other compilers, on an emulated arm64, under sanitizers (minutes)"
 	@echo "make test-slurm  jobs that are cancelled, killed and timed out on a real SLURM, and a scheduler that goes down (minutes)"
+	@echo "make test-faults  five hundred seeded faults on a small study: kills, full disks, flipped bits, files in others' places (minutes)"
 	@echo "make reproduce  the tabular experiments and the theory at the paper's settings (needs the network or a mirror)"
 	@echo "make sensitivity  the tabular half again with each open choice changed: which verdicts stay (over half an hour)"
 	@echo "make verify     make all of it again in runs/verify, and compare each number with the published one; on a GPU: DEVICE=cuda"
@@ -83,6 +84,11 @@ test-compilers: setup
 
 test-slurm: setup
 	@$(BIN)/pytest -m heavy tests/workflow/test_slurm.py
+
+# FAULTS=100 SEED=7: another number of faults, other ones.
+test-faults: setup
+	@$(BIN)/python tests/faults/suite.py --count $(or $(FAULTS),500) --seed $(or $(SEED),0) \
+	    $(if $(FAULTS)$(SEED),,--document docs/reliability.md)
 
 lint: setup
 	@$(BIN)/ruff check --quiet .

@@ -29,6 +29,12 @@ include: "workflow/rules/imagenet.smk"
 include: "workflow/rules/results.smk"
 
 
+# What jobs would miss is told before the first one; a dry run needs none of it. Snakemake keeps the last of several `onstart`.
+onstart:
+    if missing := absent_pictures() or without_gpu(workflow):
+        raise WorkflowError(missing)
+
+
 # Targets by name. `claims` and `report` are as well: they stand in results.smk.
 
 

@@ -167,3 +167,42 @@ def test_without_the_packages_of_the_workflow(tmp_path):
 
     assert without("--version").stdout.startswith("learner-collusion ")
     one_sentence(without("tune", "--dataset", "diabetes"), "pip install 'learner-collusion[workflow,images]'")
+
+
+@pytest.mark.parametrize(
+    ("raised", "words"),
+    [
+        ("MemoryError()", "it needs more memory than there is"),
+        (
+            "RuntimeError('DefaultCPUAllocator: cannot allocate memory: 240 bytes')",
+            "it needs more memory than there is",
+        ),
+        ("RuntimeError('CUDA out of memory. Tried to allocate 20 GiB')", "it needs more memory than there is"),
+        (
+            "UnicodeEncodeError('utf-8', 'a' + chr(0xdcff), 1, 2, 'surrogates')",
+            "bytes that are no UTF-8 text: rename that file",
+        ),
+        ("RuntimeError('a mistake of ours')", "Traceback"),
+    ],
+)
+def test_the_end_of_memory_and_odd_names_are_a_sentence(raised, words):
+    code = f"""
+from learner_collusion import cli
+from learner_collusion.stages import evaluate
+def run(options):
+    raise {raised}
+evaluate.run = run
+raise SystemExit(cli.main(["evaluate", "--dataset", "x"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1 and words in done.stderr
+    assert words == "Traceback" or done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--processes", "--threads"])
+def test_there_are_not_more_processes_than_a_machine_survives(option):
+    stage = {"--processes": "evaluate", "--threads": "train_images"}[option]
+    done = subprocess.run(
+        [sys.executable, "-m", "learner_collusion", stage, option, "1000000000"], capture_output=True, text=True
+    )
+    assert done.returncode == 2 and "1000000000, but must be at least 1 and at most 4096" in done.stderr

@@ -25,6 +25,8 @@ COMMANDS = {
     "diagnose": "publishing.diagnose",
     "provenance": "plan.chain",
 }
+# What PyTorch says where memory ends.
+_NO_MEMORY = ("allocate memory", "out of memory")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,6 +51,15 @@ def main(arguments: list[str] | None = None) -> int:
         print(
             f"{command}: the package {error.name!r} is not installed: pip install 'learner-collusion[workflow,images]'.",
             file=sys.stderr,
+        )
+    except (MemoryError, RuntimeError) as error:
+        # PyTorch has no kind of its own for this on the CPU, and another one on a GPU
+        if isinstance(error, RuntimeError) and not any(word in str(error) for word in _NO_MEMORY):
+            raise
+        print(f"{command}: it needs more memory than there is: free some, or ask for less at once.", file=sys.stderr)
+    except UnicodeEncodeError as error:
+        print(
+            f"{command}: {error.object[:100]!r} holds bytes that are no UTF-8 text: rename that file.", file=sys.stderr
         )
     except KeyboardInterrupt:
         print(f"{command}: interrupted; run the same command again to resume.", file=sys.stderr)

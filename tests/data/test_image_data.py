@@ -1,92 +1,19 @@
 """Image data: the official archives and the hubs' Parquet give the same images, and nothing else is taken for them."""
 
 import hashlib
-import io
 import json
-import pickle
 import tarfile
 import zipfile
-from pathlib import Path
 
 import msgspec
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from PIL import Image
+from image_files import both, cifar_archive, expected, hub_parquet, source
 from scipy.io import savemat
-from torchvision.datasets import CIFAR10, CIFAR100, SVHN
+from torchvision.datasets import CIFAR10, CIFAR100
 
 from learner_collusion.data import image_arrays, images
 from learner_collusion.errors import UserError
-
-SIZES = {"train": 50, "test": 10}
-
-
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch):
-    """The origins do not answer."""
-    for cls in (CIFAR10, CIFAR100):
-        monkeypatch.setattr(cls, "url", "http://127.0.0.1:9/archive.tar.gz")
-    away = {part: ["http://127.0.0.1:9/x.mat", *entry[1:]] for part, entry in SVHN.split_list.items()}
-    monkeypatch.setattr(SVHN, "split_list", away)
-
-
-@pytest.fixture
-def arrays(random):
-    classes = 10
-    return {
-        part: (random.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8), random.integers(0, classes, n))
-        for part, n in SIZES.items()
-    }
-
-
-def source(**changes) -> images.Source:
-    return images.Source(**{"source": "cifar", "missing": "fail", "md5": {}, "retries": 0, "timeout": 1} | changes)
-
-
-def expected(**changes) -> images.Expected:
-    return images.Expected(**{"source": "cifar", "classes": 10, **SIZES, "content_sha256": None} | changes)
-
-
-def both(dataset, output, mirror, given=None, checked=None) -> str:
-    """Both stages: the tar beside `output`, and the .npz; what `fetch` says."""
-    raw = Path(output).with_suffix(".tar")
-    where = images.fetch(dataset, given or source(), raw, str(mirror) if mirror else None)
-    assert images.prepare(dataset, checked or expected(), raw, output)
-    return where
-
-
-def cifar_archive(arrays, path, classes: int = 10):
-    """A tar.gz in the layout of the official Python archives."""
-    name, key = ("data_batch_{}", b"labels") if classes == 10 else ("train", b"fine_labels")
-
-    def batch(x, y):
-        return pickle.dumps({b"data": x.transpose(0, 3, 1, 2).reshape(len(x), -1), key: y.tolist()}, 2)
-
-    x, y = arrays["train"]
-    parts = np.array_split(np.arange(len(x)), 5) if classes == 10 else [np.arange(len(x))]
-    members = {name.format(i + 1): batch(x[rows], y[rows]) for i, rows in enumerate(parts)}
-    members |= {"test_batch" if classes == 10 else "test": batch(*arrays["test"]), "batches.meta": b"not a pickle"}
-    path.parent.mkdir(exist_ok=True)
-    with tarfile.open(path, "w:gz") as tar:
-        for member, content in members.items():
-            info = tarfile.TarInfo(f"cifar/{member}")
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return hashlib.md5(path.read_bytes()).hexdigest()
-
-
-def hub_parquet(arrays, folder, label="label", kind="WEBP", order=None):
-    folder.mkdir(parents=True, exist_ok=True)
-    for part, (x, y) in arrays.items():
-        rows = np.arange(len(x)) if order is None else order.permutation(len(x))
-        encoded = []
-        for image in x[rows]:
-            memory = io.BytesIO()
-            Image.fromarray(image).save(memory, kind, **({"lossless": True} if kind == "WEBP" else {}))
-            encoded.append({"bytes": memory.getvalue(), "path": None})
-        pq.write_table(pa.table({"img": encoded, label: y[rows]}), folder / f"{part}.parquet")
 
 
 def same(found, arrays):
@@ -182,92 +109,6 @@ def test_digits_need_nothing(tmp_path, config):
     _, found = image_arrays.read(tmp_path / "o.npz")
     assert found["train_x"].shape == (1437, 32, 32, 3) and found["test_x"].shape == (360, 32, 32, 3)
     assert (found["train_x"][0, ::4, ::4] == found["train_x"][0, 3::4, 2::4]).all()
-
-
-def damaged_archive(arrays, folder, monkeypatch):
-    cifar_archive(arrays, folder / CIFAR10.filename)
-
-
-def truncated_archive(arrays, folder, monkeypatch):
-    path = folder / CIFAR10.filename
-    cifar_archive(arrays, path)
-    path.write_bytes(path.read_bytes()[:5000])
-    # a copy that is cut short, and whose checksum someone wrote down
-    monkeypatch.setattr(CIFAR10, "tgz_md5", hashlib.md5(path.read_bytes()).hexdigest())
-
-
-def truncated_parquet(arrays, folder, monkeypatch):
-    hub_parquet(arrays, folder / "cifar10")
-    path = folder / "cifar10" / "train.parquet"
-    path.write_bytes(path.read_bytes()[:-100])
-
-
-def no_pictures(arrays, folder, monkeypatch):
-    hub_parquet(arrays, folder / "cifar10")
-    rows = [{"bytes": b"no picture", "path": None}] * 50
-    pq.write_table(pa.table({"img": rows, "label": arrays["train"][1]}), folder / "cifar10" / "train.parquet")
-
-
-def other_columns(arrays, folder, monkeypatch):
-    hub_parquet(arrays, folder / "cifar10", label="colour")
-
-
-def half_a_mirror(arrays, folder, monkeypatch):
-    hub_parquet(arrays, folder / "cifar10")
-    (folder / "cifar10" / "test.parquet").unlink()
-
-
-def too_few(arrays, folder, monkeypatch):
-    hub_parquet({part: (x[:-1], y[:-1]) for part, (x, y) in arrays.items()}, folder / "cifar10")
-
-
-def another_label(arrays, folder, monkeypatch):
-    hub_parquet({part: (x, y + 1) for part, (x, y) in arrays.items()}, folder / "cifar10")
-
-
-def nothing(arrays, folder, monkeypatch):
-    pass
-
-
-def code_in_the_archive(arrays, folder, monkeypatch):
-    """A pickle that would run a command is refused by name, and does not run."""
-    path = folder / CIFAR10.filename
-
-    class Bad:
-        def __reduce__(self):
-            return (print, ("run",))
-
-    content = pickle.dumps(Bad(), 2)
-    with tarfile.open(path, "w:gz") as tar:
-        info = tarfile.TarInfo("cifar/data_batch_1")
-        info.size = len(content)
-        tar.addfile(info, io.BytesIO(content))
-    monkeypatch.setattr(CIFAR10, "tgz_md5", hashlib.md5(path.read_bytes()).hexdigest())
-
-
-@pytest.mark.parametrize(
-    ("spoil", "words"),
-    [
-        (damaged_archive, "wrong MD5.*Fetch the original"),
-        (truncated_archive, "is damaged .*: fetch the original"),
-        (code_in_the_archive, "damaged .it asks for .*print.: fetch the original"),
-        (truncated_parquet, "train.parquet is damaged.*: fetch it again"),
-        (no_pictures, "train.parquet is damaged.*: fetch it again"),
-        (other_columns, "is not a table of images and labels: fetch it again"),
-        (half_a_mirror, "test.parquet does not exist: complete the mirror"),
-        (too_few, r"another shape: train \(49, 32, 32, 3\).*fetch the original"),
-        (another_label, "has train labels from 1 to 10, not from 0 to 9; fetch the original"),
-        (nothing, "cifar10 is not available: .*LEARNER_COLLUSION_MIRROR"),
-    ],
-)
-def test_what_is_wrong_is_one_sentence_and_leaves_nothing(arrays, tmp_path, monkeypatch, spoil, words, capsys):
-    folder, output = tmp_path / "mirror", tmp_path / "made" / "o.npz"
-    folder.mkdir()
-    spoil(arrays, folder, monkeypatch)
-    with pytest.raises(UserError, match=words) as caught:
-        both("cifar10", output, folder)
-    assert "\n" not in str(caught.value) and capsys.readouterr().out == ""
-    assert {path.name for path in output.parent.glob("*")} <= {"o.tar"}
 
 
 def test_another_content_is_refused(arrays, tmp_path):

@@ -42,3 +42,25 @@ def test_dry_runs_jobs_and_nolock_do_not(ran, tmp_path, kind):
 def test_a_cluster_has_its_commands_first(ran, executor, command):
     first = ran(executor)[1].split(os.pathsep)[0]
     assert os.access(f"{first}/{command}", os.X_OK)
+
+
+@pytest.mark.parametrize(
+    ("executor", "devices", "gpus", "told"),
+    [
+        ("local", (), (1, 0), True),
+        ("local", (), (0, None), False),
+        ("local", ("/",), (1,), False),
+        ("slurm", (), (1,), False),
+    ],
+)
+def test_jobs_that_need_a_gpu_where_there_is_none_are_named(monkeypatch, executor, devices, gpus, told):
+    monkeypatch.setattr(guard, "_DEVICES", devices)
+    jobs = [SimpleNamespace(rule=SimpleNamespace(name="train"), resources={"gpu": number}) for number in gpus]
+    workflow = SimpleNamespace(_executor_plugin=SimpleNamespace(name=executor))
+    workflow.dag = SimpleNamespace(needrun_jobs=lambda: iter(jobs))
+    said = guard.without_gpu(workflow)
+    assert (
+        said.startswith("This machine has no GPU, which train would need: set the device to cpu")
+        if told
+        else said == ""
+    )

@@ -82,3 +82,43 @@ def test_mistakes_are_told_in_one_sentence(tmp_path, text, words):
 def test_another_address_of_the_papers_file_is_no_table_of_ones_own(config):
     moved = overlay(config, {"tables": {"abalone": {"url": "https://example.org/abalone.data"}}})
     assert tables.complete(moved, config, [], ".")["tables"] == moved["tables"]
+
+
+HERE, AWAY = (
+    {"file": "houses.csv", "target": "price"},
+    {"file": "x.csv", "target": "y", "url": "http://127.0.0.1:9/x.zip"},
+)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        *((AWAY | {"file": name}, "must be the name of a file, without a folder") for name in ("../../x", "/etc/passwd", "a/x.csv", "..", ".", "a/..")),
+        *((HERE | {"file": name}, "must be the path of a file") for name in ("..", ".", "/", "a/..")),
+        (HERE | {"file": "http://127.0.0.1:9/a%2f..%2f..%2fx.csv"}, "must be the path of a file"),
+        (HERE | {"file": "http://[::1/x.csv"}, "has the address 'http://.::1/x.csv', which is none"),
+        (AWAY | {"url": "http://127.0.0.1:99999999/x"}, "which is none"),
+        (AWAY | {"url": "http://"}, "names no host"),
+        (AWAY | {"file": "x" * 300}, "more than 200 bytes"),
+        (HERE | {"separator": ",", "decimal": ","}, "tables.mine.separator and tables.mine.decimal are both ','"),
+        (HERE | {"decimal": ",", "thousands": ","}, "tables.mine.decimal and tables.mine.thousands are both ','"),
+        *((HERE | {"separator": mark}, "which parts no columns") for mark in ("a", "1", '"', "-", "\n")),
+        *((HERE | {"encoding": name}, "which is unknown") for name in ("utf8x", "rot13", "hex")),
+        *((HERE | {"dates": {"day": form}}, "dates.day is .*, which is no format of dates") for form in ("%", "%Q", "%Y-%")),
+        (HERE | {"columns": ["a", "b"]}, "columns lacks the target 'price'"),
+        (HERE | {"columns": ["a", "price"], "drop": ["a"]}, "drop leaves no column to learn 'price' from"),
+    ],
+)  # fmt: skip
+def test_what_a_table_may_not_say(table, words):
+    with pytest.raises(UserError, match=words) as said:
+        tables.check({"mine": table})
+    assert "\n" not in str(said.value)
+
+
+def test_what_a_table_may_say(config):
+    tables.check(config["tables"])
+    for more in (
+        {"separator": "\t"}, {"separator": ";", "decimal": ","}, {"encoding": "latin-1"}, {"dates": {"day": "%d.%m.%Y"}},
+        {"file": "{b}.csv"}, {"file": "../a/b.csv"}, {"file": "file:///a/b.csv"}, {"columns": ["price", "a"], "drop": ["price"]},
+    ):  # fmt: skip
+        tables.check({"mine": HERE | more})

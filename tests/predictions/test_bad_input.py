@@ -1,9 +1,13 @@
 """What does not fit ends in one sentence that names the file, and where it can the row, the column or the learner."""
 
+import zipfile
+
 import numpy as np
 import pandas as pd
 import pytest
 from predictions.made_predictions import diagnosed, long, numbers, probabilities, refused, save
+
+from learner_collusion.cli import main
 
 RANDOM = np.random.default_rng(0)
 
@@ -39,6 +43,7 @@ def changed(**cells):
         (numbers(), ("--kind", "probabilities"), "is no probability"),
         (numbers(), ("--loss", "brier"), "--loss brier is for classes"),
         (numbers(), ("--draws", "0"), "--draws is 0"),
+        (numbers(), ("--draws", "1000000000"), "give 1 to 100000"),
         (numbers(), ("--separator", ";;"), "one character"),
         (long(numbers()).iloc[1:], (), "lacks 1 of 360 predictions, such as that of learner"),
         (pd.concat([long(numbers()), long(numbers()).iloc[:1]]), (), "several predictions for row 'r"),
@@ -179,3 +184,28 @@ def test_what_is_unusual_but_right_is_told(tmp_path):
     whole = numbers().round({"a": 0, "b": 0, "c": 0, "target": 0})
     save(whole, tmp_path / "p.csv")
     assert any("labels of classes" in note for note in diagnosed(tmp_path / "p.csv")["notes"])
+
+
+def test_an_archive_of_zeros_is_not_unpacked(tmp_path, capsys):
+    """Two megabytes that say they are two gigabytes."""
+    path = tmp_path / "p.npz"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("predictions.npy", "w", force_zip64=True) as file,
+    ):
+        for _ in range(2100):
+            file.write(bytes(2**20))
+    assert "unpacks to 2,202,009,600 bytes" in refused(capsys, path)
+
+
+def test_archives_with_a_flipped_bit(tmp_path, capsys):
+    whole = tmp_path / "whole.npz"
+    np.savez(whole, predictions=RANDOM.normal(size=(50, 3)), targets=RANDOM.normal(size=50))
+    content, path = whole.read_bytes(), tmp_path / "p.npz"
+    for place in RANDOM.integers(0, len(content), 200):
+        changed = bytearray(content)
+        changed[place] ^= 1 << int(RANDOM.integers(8))
+        path.write_bytes(changed)
+        code = main(["diagnose", str(path), "--draws", "2", "--output", str(tmp_path / "o")])
+        said = capsys.readouterr().err
+        assert code == 0 or (str(path) in said and said.count("\n") == 1), said

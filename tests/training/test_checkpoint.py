@@ -1,5 +1,7 @@
 """Interrupted training: it ends with the same numbers wherever it was interrupted."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +97,22 @@ def test_a_checkpoint_of_other_settings_is_not_used(images, protocol, tmp_path, 
     other = train(images, protocol, checkpoint=path)
     assert "belongs to other settings" in capsys.readouterr().out
     np.testing.assert_array_equal(plain.values, other.values)
+
+
+def test_a_checkpoint_on_a_full_disk_is_told_as_such(tmp_path):
+    """In a process of its own, whose files may hold 10,000 bytes: torch says RuntimeError."""
+    code = """
+import resource, signal, sys, torch
+from pathlib import Path
+from learner_collusion.training import checkpoint
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+try:
+    checkpoint.save(Path(sys.argv[1]), {"net": torch.nn.Linear(100, 100)}, {}, torch.device("cpu"))
+except OSError as error:
+    print(error.strerror, error.filename)
+"""
+    path = tmp_path / "x.checkpoint"
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
+    assert done.stdout == f"The checkpoint cannot be written {path}\n", done.stderr
+    assert not list(tmp_path.iterdir())

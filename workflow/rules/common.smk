@@ -30,7 +30,7 @@ from learner_collusion.plan import (
     settings,
     tables,
 )
-from learner_collusion.plan.guard import guarded
+from learner_collusion.plan.guard import guarded, without_gpu
 from learner_collusion.plan.provenance import fingerprint, outdated_library
 from learner_collusion.publishing.registry import TABLES
 
@@ -222,6 +222,16 @@ def drawn_pictures(wildcards):
         return [f"results/datasets/raw/{wildcards.dataset}/pictures.tar"]
     AWAITED.add(wildcards.dataset)
     return []
+
+
+def absent_pictures():
+    """A sentence where pictures that this run reads are not there; a list of them that is there already needs none."""
+    found = (
+        families.imagenet.absence(CONFIG, dataset)
+        for dataset in sorted(AWAITED)
+        if not Path(prepared(dataset)).exists()
+    )
+    return next(filter(None, found), "")
 
 
 def imagenet_minutes(wildcards, attempt):

@@ -5,14 +5,6 @@
 #           evaluation, split and metric)
 
 
-# Pictures that are not there are told before the first job. A dry run needs none, nor does a list of them that is there already.
-onstart:
-    for dataset in sorted(AWAITED):
-        absent = families.imagenet.absence(CONFIG, dataset)
-        if absent and not Path(prepared(dataset)).exists():
-            raise WorkflowError(absent)
-
-
 rule draw_pictures:
     """Draw pictures of coloured shapes in ImageNet's layout: a proof of the rules without a network."""
     input:

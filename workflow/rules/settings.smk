@@ -14,7 +14,8 @@ rule configuration:
     conda:
         "../../envs/environment.yaml"
     params:
-        text=settings.as_yaml(CONFIG),
+        # Called, since Snakemake takes braces in a text for wildcards.
+        text=lambda wildcards: settings.as_yaml(CONFIG),
     shell:
         "printf %s {params.text:q} > {output:q} 2> {log:q}"
 

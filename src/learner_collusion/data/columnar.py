@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..errors import UserError
+from . import archives
 from .declared import Table
 from .delimited import Columns, check_names, without_index
 
@@ -23,7 +24,13 @@ def read(content: bytes, name: str, table: Table) -> Columns:
     or lacks a declared column.
     """
     try:
-        arrow = pq.read_table(io.BytesIO(content))
+        file = pq.ParquetFile(io.BytesIO(content))
+        groups = (file.metadata.row_group(number) for number in range(file.num_row_groups))
+        if sum(group.total_byte_size for group in groups) > archives.LARGEST:
+            raise UserError(
+                f"{table.file} unpacks to more than {archives.LARGEST:,} bytes: give fewer rows or columns."
+            )
+        arrow = file.read()
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(
             f"{table.file} is not a complete Parquet file ({' '.join(str(error).split())}): copy or write it again."

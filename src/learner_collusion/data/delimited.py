@@ -6,15 +6,14 @@ Nothing here looks at what the fields hold (`kinds` does), but for a first colum
 import csv
 import dataclasses
 import difflib
-import gzip
 import io
 import re
-import zlib
 
 import numpy as np
 import pandas as pd
 
 from ..errors import UserError
+from . import archives
 from .declared import Table
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -84,9 +83,9 @@ def unpacked(content: bytes, table: Table) -> bytes:
     """The content without gzip. UserError where it is empty, or packed in another way."""
     if content.startswith(b"\x1f\x8b"):
         try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise UserError(f"{table.file} is damaged ({error}): copy or download it again.") from None
+            content = archives.gunzipped(content)
+        except archives.Refused as error:
+            raise UserError(f"{table.file} is {error}: copy or download it again.") from None
     if not content.strip():
         raise UserError(f"{table.file} is empty: give a file with a line of names and rows.")
     if content.startswith(b"PK\x03\x04"):

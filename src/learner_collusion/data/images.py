@@ -83,6 +83,11 @@ def prepare(dataset: str, settings: Expected, raw: str | Path, output: str | Pat
     del files
     for part, (x, y) in (("train", train), ("test", test)):
         count = getattr(settings, part)
+        if x.dtype != np.uint8:
+            raise UserError(
+                f"{dataset} from {where} has {part} images of {x.dtype}, not of 8 bits; fetch the original files, or another copy of "
+                "them."
+            )
         if x.shape != (count, 32, 32, 3) or y.shape != (count,):
             raise UserError(
                 f"{dataset} from {where} has another shape: {part} {x.shape} and labels {y.shape}, not {count} images of "

@@ -10,6 +10,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+# What Pillow may take a picture for, whatever its name: others of its readers start programs (EPS) or are seldom looked after.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
+MOST_PIXELS = Image.MAX_IMAGE_PIXELS or 1 << 26  # of a picture that is decoded: Pillow's limit, a quarter of a gigabyte
 _OPEN = 32  # tars that stay open at a time: there may be one for each of a thousand classes
 
 
@@ -73,8 +76,10 @@ def decode(data: bytes | bytearray, box: Box | None = None, reduction: float = 1
     From a `reduction` of 2 on libjpeg makes a JPEG smaller by 2, 4 or 8, at most by so much, while it decodes: fewer pixels, to
     which the edges of the box are rounded. Errors: as `rgb`.
     """
-    with Image.open(io.BytesIO(data)) as image:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         whole = image.size
+        if whole[0] * whole[1] > MOST_PIXELS:
+            raise OSError(f"it has {whole[0]} x {whole[1]} pixels, more than {MOST_PIXELS:,}")
         if reduction >= 2:
             factor = min(8, 1 << int(math.log2(reduction)))
             image.draft("RGB", tuple(side // factor for side in whole))

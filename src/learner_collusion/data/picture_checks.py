@@ -20,7 +20,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from ..seeds import generator
-from .picture_bytes import Reader, rgb
+from .picture_bytes import FORMATS, Reader, rgb
 from .picture_files import Found
 
 SAMPLE = 2000  # random pictures that are decoded, whatever their headers say
@@ -114,20 +114,20 @@ def look(reader: Reader, picture: Found, decode: bool) -> Seen:
         data = _part(reader, picture, 0, _HEADER)
         digest = blake2b(picture.size.to_bytes(8, "little") + data[:4096], digest_size=16).digest()
         try:
-            image = Image.open(io.BytesIO(data))
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise
         except Exception:  # its header is longer
             if picture.size <= _HEADER:
                 raise
             data = _part(reader, picture, 0, picture.size)
-            image = Image.open(io.BytesIO(data))
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
         notes = tuple(_notes(image, picture.path))
         if decode or notes or not _complete(reader, picture):
             whole = _part(reader, picture, 0, picture.size)
             if len(whole) < picture.size:
                 raise OSError("its file ends too early")
-            with Image.open(io.BytesIO(whole)) as image:
+            with Image.open(io.BytesIO(whole), formats=FORMATS) as image:
                 rgb(image)
         return Seen(*image.size, digest, notes, "")
     except Exception as error:  # Pillow raises a dozen kinds for damaged files

@@ -13,8 +13,10 @@ from typing import NamedTuple
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from ..errors import UserError
+from ..files import check_regular
 
 SPLITS = ("train", "val")
+_DEEPEST = 3  # tars within tars: the official archive has two levels
 _LEVELS = 4  # below the folder that is given, as in Kaggle's ILSVRC/Data/CLS-LOC
 _NOT_IN = {"train", "val", "test", "Annotations"}  # where no other copy, and no labels, are looked for
 
@@ -117,6 +119,7 @@ def beside(source: Path, names: tuple[str, ...]) -> dict[str, Path]:
         folders[:] = sorted(f for f in folders if depth < levels and f not in _NOT_IN and not _hidden(f))
         for name in names:
             if name in files:
+                check_regular(Path(parent, name))
                 found.setdefault(name, Path(parent, name))
     return found
 
@@ -160,6 +163,7 @@ def _read_tar(layout: Layout, path: Path, split: str | None, below: tuple[str, .
     """Note the members of a tar of one split, or for None of one that holds folders train and val; their class is
     `below`."""
     archive = str(path.relative_to(layout.root))
+    check_regular(path)
     try:
         with open(path, "rb") as file:
             for parts, member, offset, size in _members(file, 0, path.stat().st_size, ()):
@@ -175,9 +179,13 @@ def _read_tar(layout: Layout, path: Path, split: str | None, below: tuple[str, .
         raise UserError(f"{path} {what}.") from None
 
 
-def _members(file, start: int, end: int, above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str, int, int]]:
+def _members(
+    file, start: int, end: int, above: tuple[str, ...], depth: int = 1
+) -> Iterator[tuple[tuple[str, ...], str, int, int]]:
     """(parts of its place, name, offset, bytes) of each file in the tar that begins at `start`; a tar in it counts as a
     folder. A link has -1 bytes."""
+    if depth > _DEEPEST:
+        raise tarfile.ReadError(f"it holds tars more than {_DEEPEST} deep")
     file.seek(start)
     with tarfile.open(fileobj=file, mode="r:") as tar:
         for member in tar:
@@ -188,11 +196,11 @@ def _members(file, start: int, end: int, above: tuple[str, ...]) -> Iterator[tup
                 continue
             if member.offset_data + member.size > end:
                 raise tarfile.ReadError(f"it ends within {name}")
-            if not member.isreg():
+            if not member.isreg() or member.issparse():  # whose bytes do not lie there as they are
                 yield parts, name, 0, -1
             elif parts[-1].endswith(".tar"):
                 inner = (*parts[:-1], parts[-1].removesuffix(".tar"))
-                yield from _members(file, member.offset_data, member.offset_data + member.size, inner)
+                yield from _members(file, member.offset_data, member.offset_data + member.size, inner, depth + 1)
             else:
                 yield parts, name, member.offset_data, member.size
 

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import tarfile
+import zlib
 from pathlib import Path
 
 from ..errors import UserError
@@ -12,6 +13,7 @@ from .picture_files import beside
 KAGGLE = "LOC_val_solution.csv"
 TRUTH, META = "ILSVRC2012_validation_ground_truth.txt", "meta.mat"
 DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
+_LARGEST = 1 << 26  # bytes of a file of the devkit; its largest has 2 MB
 # Of ten classes, which some validation pictures show: as Imagenette, whose pictures keep their names, sorts them.
 KNOWN = {
     "n01440764": (293, 2138, 3014),
@@ -42,9 +44,11 @@ def read(source: Path) -> tuple[str, dict[str, str]] | None:
     if DEVKIT in found and not {TRUTH, META} <= set(found):
         try:
             with tarfile.open(found[DEVKIT]) as tar:
-                members = {Path(name).name: name for name in tar.getnames()}
+                members = {Path(member.name).name: member for member in tar if member.isreg()}
+                if any(members[name].size > _LARGEST for name in (TRUTH, META)):
+                    raise tarfile.TarError("too large")
                 texts = [tar.extractfile(members[name]).read() for name in (TRUTH, META)]
-        except (tarfile.TarError, KeyError, OSError, EOFError) as error:
+        except (tarfile.TarError, KeyError, OSError, EOFError, zlib.error) as error:
             raise UserError(f"{found[DEVKIT]} is damaged ({error}): fetch it again.") from None
         return TRUTH, _devkit(found[DEVKIT], *texts)
     if TRUTH in found:
@@ -58,11 +62,11 @@ def read(source: Path) -> tuple[str, dict[str, str]] | None:
 
 
 def _kaggle(path: Path) -> dict[str, str]:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
     try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
         return {row["ImageId"]: row["PredictionString"].split()[0] for row in rows}
-    except (KeyError, IndexError, AttributeError):
+    except (KeyError, IndexError, AttributeError, UnicodeDecodeError, csv.Error):
         raise UserError(
             f"{path} is not Kaggle's table (columns ImageId and PredictionString, which begins with a class): fetch it again."
         ) from None

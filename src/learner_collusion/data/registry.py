@@ -7,5 +7,8 @@ To add a source: write the module, and add its entry; a data set that uses it is
 
 IMAGE_SOURCES = {"cifar": "cifar", "svhn": "svhn", "digits": "digits"}
 
+# How many classes a source has: by the name of the data set where it has several, else under "".
+CLASSES = {"cifar": {"cifar10": 10, "cifar100": 100}, "svhn": {"": 10}, "digits": {"": 10}}
+
 # The environment variable that names a folder with copies of the raw files.
 MIRROR_VARIABLE = "LEARNER_COLLUSION_MIRROR"

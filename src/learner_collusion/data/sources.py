@@ -1,18 +1,23 @@
 """Raw files: from the origin, else from a mirror folder, verified by checksum."""
 
 import hashlib
-import io
+import http.client
 import os
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import UserError
-from ..files import replacing
+from ..files import check_regular, read_regular, replacing
+from . import archives
 from .registry import MIRROR_VARIABLE
+
+_CHUNK = 1 << 16
+_LONGEST_PAUSE = 60  # seconds between two tries
+_SLOWEST = 1000  # bytes a second; after `timeout` seconds an origin that sends fewer counts as away
 
 
 class Unavailable(Exception):
@@ -61,7 +66,7 @@ def fetch_own(
     Errors: UserError where it is not there.
     """
     try:
-        content = Path(path).read_bytes() if path else download(url, file, retries, timeout)
+        content = read_regular(path) if path else _one(download(url, file, retries, timeout))
     except (FileNotFoundError, IsADirectoryError):
         raise UserError(f"{path} is not a file: correct the path of the table.") from None
     except Unavailable as reason:
@@ -105,74 +110,131 @@ def _ask(
         ("mirror", lambda: find(mirror, file)),
     ):
         try:
-            content = read()
+            copies = read()
+            right = {place: content for place, content in copies.items() if not wrong(content)}
+            if right:
+                return source, _one(right)
         except Unavailable as reason:
             reasons.append(str(reason))
             continue
-        if not (problem := wrong(content)):
-            return source, content
+        problem = wrong(next(iter(copies.values())))
         reasons.append(f"the {source}'s copy is another file or damaged ({problem})")
         kind = Damaged
     raise kind("; ".join(reasons))
 
 
-def download(url: str | None, file: str, retries: int, timeout: float) -> bytes:
-    """The file at `url`, or the member `file` of the zip archive there; Unavailable where that fails."""
+def _one(copies: dict[str, bytes]) -> bytes:
+    """The content of all `copies`, which are given by their places; Unavailable, with two places, where they differ."""
+    (first, content), *others = copies.items()
+    for place, other in others:
+        if other != content:
+            raise Unavailable(
+                f"{first} and {place} are two different files of one name, and no checksum says which to take"
+            )
+    return content
+
+
+def download(url: str | None, file: str, retries: int, timeout: float) -> dict[str, bytes]:
+    """The file at `url`, or the members `file` of the zip archive there by their places; Unavailable where that fails."""
     if url is None:
         raise Unavailable("it has no address to download it from")
     for attempt in range(retries + 1):
         try:
-            with urllib.request.urlopen(url, timeout=timeout) as response:
-                return _unpack(response.read(), file)
+            content = _received(url, timeout)
+            break
         except urllib.error.HTTPError as error:
             raise Unavailable(f"{url} answers {error.code}") from None
-        except OSError as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             reason = error.reason if isinstance(error, urllib.error.URLError) else error
-            if attempt < retries and isinstance(reason, TimeoutError | ConnectionResetError):
-                time.sleep(2**attempt)
+            again = isinstance(reason, TimeoutError | ConnectionResetError | http.client.IncompleteRead)
+            if attempt < retries and again:
+                time.sleep(min(2**attempt, _LONGEST_PAUSE))
                 continue
-            raise Unavailable(f"{url} does not answer ({reason})") from None
-    raise AssertionError("unreachable")
-
-
-def _unpack(content: bytes, file: str) -> bytes:
-    """The member `file` of a zip archive, or of an archive inside it; other content as it is."""
-    if not zipfile.is_zipfile(io.BytesIO(content)):
-        return content
+            if isinstance(reason, http.client.IncompleteRead):
+                raise Unavailable(f"{url} ends too early") from None
+            raise Unavailable(f"{url} does not answer ({' '.join(str(reason).split())})") from None
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for member in archive.namelist():
-                if member.rsplit("/", 1)[-1] == file:
-                    return archive.read(member)
-                if member.endswith(".zip"):
-                    inner = archive.read(member)
-                    try:
-                        return _unpack(inner, file)
-                    except Unavailable:
-                        continue
-    except zipfile.BadZipFile as error:
-        raise Unavailable(f"the archive is damaged ({error})") from None
-    raise Unavailable(f"the archive does not contain {file}")
+        members = archives.in_zip(content, file)
+    except archives.Refused as error:
+        raise Unavailable(str(error)) from None
+    if not members:
+        raise Unavailable(f"the archive does not contain {file}")
+    return {f"{url} {place}".strip(): found for place, found in members.items()}
 
 
-def find(mirror: str | None, file: str) -> bytes:
-    """The bytes of `file`, at any depth below the folder `mirror`; Unavailable where it is not there."""
+def _received(url: str, timeout: float) -> bytes:
+    """What `url` answers, of at most `archives.LARGEST` bytes. Errors: those of urllib, and Unavailable where it does not end."""
+    if url.startswith("file:"):
+        check_regular(urllib.request.url2pathname(urllib.parse.urlsplit(url).path))
+    start, parts, size = time.monotonic(), [], 0
+    with urllib.request.urlopen(url, timeout=timeout) as response:
+        while part := response.read1(_CHUNK) if hasattr(response, "read1") else response.read(_CHUNK):
+            parts.append(part)
+            size += len(part)
+            if size > archives.LARGEST:
+                raise Unavailable(f"{url} is larger than {archives.LARGEST:,} bytes")
+            seconds = time.monotonic() - start
+            if seconds > timeout and size < _SLOWEST * seconds:
+                raise Unavailable(f"{url} sends less than {_SLOWEST:,} bytes a second")
+        # read1 ends in silence where a connection does
+        if getattr(response, "length", None):
+            raise http.client.IncompleteRead(b"", response.length)
+    return b"".join(parts)
+
+
+def find(mirror: str | None, file: str) -> dict[str, bytes]:
+    """The contents of all files of the name `file`, at any depth below the folder `mirror`, by their paths; Unavailable where
+    there is none that can be read."""
     if not mirror:
         raise Unavailable(f"no mirror is set ({MIRROR_VARIABLE}, or datasets.mirror in the configuration)")
     if not Path(mirror).is_dir():
         raise Unavailable(f"the mirror {mirror} is not a folder")
-    folder = folder_with(mirror, file)
-    if folder is None:
-        raise Unavailable(f"the mirror {mirror} does not contain {file}")
-    return (folder / file).read_bytes()
+    found = places(mirror, file)
+    if not found:
+        others = [path for path in _named(mirror, file) if path not in found]
+        but = f" but as {others[0]}, which is a link to nowhere, a folder, a pipe or a device" if others else ""
+        raise Unavailable(f"the mirror {mirror} does not contain {file}{but}")
+    if large := [path for path in found if path.stat().st_size > archives.LARGEST]:
+        raise Unavailable(f"{large[0]} is larger than {archives.LARGEST:,} bytes")
+    return {str(path): read_regular(path) for path in found}
+
+
+def places(mirror: str | None, file: str) -> list[Path]:
+    """The files of the name `file`, which may have a folder in front, at any depth below `mirror`, in the order of their paths.
+    What is no file, such as a link to nowhere or a pipe, does not count."""
+    return [path for path in _named(mirror, file) if path.is_file()]
+
+
+def _named(mirror: str | None, file: str) -> list[Path]:
+    """All that has this name."""
+    if Path(file).is_absolute():
+        return []
+    parents = (parent for parent, _, _ in os.walk(mirror or os.devnull))
+    return sorted(path for path in (Path(parent, file) for parent in parents) if os.path.lexists(path))
 
 
 def folder_with(mirror: str | None, file: str) -> Path | None:
-    """The folder at or below `mirror` that contains `file`, which may have a folder in front; None where there is none."""
-    for parent, _, _ in os.walk(mirror or os.devnull):
-        if Path(parent, file).is_file():
-            return Path(parent)
-    return None
+    """The folder at or below `mirror` that contains `file`, which may have a folder in front; None where there is none.
+
+    Errors: UserError, with both paths, where two different files have that name.
+    """
+    found = places(mirror, file)
+    for other in found[1:]:
+        if not _same(found[0], other):
+            raise UserError(f"{found[0]} and {other} are two different files of one name: remove one of them.")
+    return found[0].parents[len(Path(file).parts) - 1] if found else None
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.samefile(other):
+        return True
+    if one.stat().st_size != other.stat().st_size:
+        return False
+    digests = []
+    for path in (one, other):
+        with open(path, "rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").digest())
+    return digests[0] == digests[1]
 
 
 def export_diabetes(output: str | Path) -> str:

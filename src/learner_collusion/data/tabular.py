@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ..errors import UserError
+from ..files import read_regular
 from ..records import parquet
 from . import columnar, delimited, kinds
 from .declared import Table
@@ -66,7 +67,7 @@ def prepare(raw: str | Path, output: str | Path, name: str, table: Table, made=N
 def read(raw: str | Path, name: str, table: Table) -> Columns:
     """The columns of a raw file, CSV, TSV (plain or gzipped) or Parquet. Errors: UserError where it cannot be read."""
     try:
-        content = Path(raw).read_bytes()
+        content = read_regular(raw)
     except FileNotFoundError:
         raise UserError(f"{raw} does not exist: run the workflow to fetch it.") from None
     return (columnar if content.startswith(columnar.MAGIC) else delimited).read(content, name, table)

@@ -5,7 +5,6 @@ Imported while Snakemake parses: the standard library, PyYAML and jsonschema alo
 
 import copy
 import difflib
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from . import families, sensitivity, tables
 from .compare import compare, marked
 from .families import FAMILIES
 from .parts import PARTS
+from .plain import check_plain
 
 _HERE = Path(__file__).parent
 REPOSITORY = _HERE.parents[2]
@@ -44,14 +44,25 @@ _OTHERS = {"claims": ("claims.confidence",), "illustration": ("illustration",)}
 
 
 def load(path: str | Path) -> dict:
-    """A YAML file, by the C parser where PyYAML has it: a dry run should not wait for it. UserError where it is not YAML."""
+    """A YAML file, by the C parser where PyYAML has it: a dry run should not wait for it. UserError where it is not YAML, or
+    has a key twice, of which YAML would take the last in silence."""
     try:
-        return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: check the path.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is not valid YAML ({reason}): correct it there.") from None
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    def construct_mapping(self, node, deep=False):
+        seen: dict[str, int] = {}
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            line = key.start_mark.line + 1
+            if key.tag == "tag:yaml.org,2002:str" and seen.setdefault(key.value, line) != line:
+                raise yaml.YAMLError(f"the key {key.value!r} stands on line {seen[key.value]} and on line {line}")
+        return super().construct_mapping(node, deep)
 
 
 def use_mirror(config: dict, start: str | Path) -> None:
@@ -103,7 +114,7 @@ def check(config: dict) -> None:
     """UserError, one sentence, at the first thing that the schema does not allow."""
     import jsonschema
 
-    _check_finite(config)
+    check_plain(config)
     validator = jsonschema.Draft202012Validator(schema())
     errors = sorted(validator.iter_errors(config), key=lambda e: [str(p) for p in e.absolute_path])
     if errors:
@@ -111,16 +122,8 @@ def check(config: dict) -> None:
     families.check(config)
     if "sensitivity" in config["parts"]:
         _check_variants(config)
+    tables.check(config["tables"])
     _check_learner(config["tabular"])
-
-
-def _check_finite(value, where: str = "") -> None:
-    """YAML has .nan and .inf, of which the first passes every minimum and maximum."""
-    if isinstance(value, float) and not math.isfinite(value):
-        raise UserError(f"The configuration's {where} is {value}, but must be a finite number: correct it there.")
-    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inside in pairs:
-        _check_finite(inside, f"{where}.{key}" if where else str(key))
 
 
 def _check_learner(tabular: dict) -> None:
@@ -139,6 +142,13 @@ def _check_learner(tabular: dict) -> None:
 def _check_variants(config: dict) -> None:
     """The configuration that each variant of the sensitivity analysis makes."""
     alone = {**config, "parts": ["tabular"]}
+    for entry in config["sensitivity"]["variants"]:
+        for name in entry["change"].get("tables", {}):
+            if name not in config["tables"]:
+                raise UserError(
+                    f"The variant {entry['name']!r} of sensitivity.variants changes the table {name!r}, which is not declared: choose "
+                    f"from {', '.join(config['tables'])}."
+                )
     for variant in sensitivity.variants(config).values():
         if not variant.joint:
             try:
@@ -184,7 +194,7 @@ def _unknown(where: str, wrong: str, allowed: Sequence[str]) -> str:
 
 def _is_number(text: str) -> bool:
     try:
-        return math.isfinite(float(text))
+        return abs(float(text)) < float("inf")
     except ValueError:
         return False
 

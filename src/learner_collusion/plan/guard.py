@@ -34,3 +34,21 @@ def guarded(workflow, say: Callable[[str], None], failure: type[Exception]) -> C
             raise failure(str(error)) from None
 
     return execute_alone
+
+
+# What a driver makes: NVIDIA's, the same within WSL, AMD's.
+_DEVICES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
+
+
+def without_gpu(workflow) -> str:
+    """A sentence where jobs that need a GPU would run on this machine, which has none; else empty. Called when it is known which jobs
+    run, and before the first one."""
+    if workflow._executor_plugin.name != "local" or any(map(os.path.exists, _DEVICES)):
+        return ""
+    names = sorted({job.rule.name for job in workflow.dag.needrun_jobs() if job.resources.get("gpu")})
+    if not names:
+        return ""
+    return (
+        f"This machine has no GPU, which {' and '.join(names)} would need: set the device to cpu "
+        "(tabular.device, images.hardware.device or imagenet.hardware.device in the configuration), or run it elsewhere."
+    )

@@ -17,6 +17,7 @@ from ..errors import UserError
 from ..figures.registry import FIGURES
 from ..models.registry import MODELS
 from ..publishing.registry import TABLES
+from ..records.identity import digest
 from . import configuration, families, sensitivity, tables
 from .compare import compare, marked
 from .families import FAMILIES, imagenet, images
@@ -260,22 +261,35 @@ def _planned(text: str) -> tuple[str, str]:
     return found[1], found[2]
 
 
+_MOST = 4096  # as in the configuration
+
+
 def positive(text: str) -> int:
-    """A whole number of at least 1, for argparse."""
+    """A whole number of at least 1, of threads or processes, for argparse."""
     number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number}, but must be at least 1")
+    if not 1 <= number <= _MOST:
+        raise argparse.ArgumentTypeError(f"{number}, but must be at least 1{f' and at most {_MOST}' * (number > 1)}")
     return number
 
 
 def from_options(options: argparse.Namespace, stage: str, part: str = "") -> dict:
     """The settings of a stage as a command was given them. UserError where a file or a setting is wrong."""
-    if options.settings:
+    if not options.settings:
+        return take(configured(options), configuration.load(configuration.PAPER), stage, part)
+    anew = "delete it and run the workflow again"
+    planned = getattr(options, "planned", None)  # of this job first
+    try:
         found = configuration.load(options.settings)
-        if not isinstance(found, dict):
-            raise UserError(f"{options.settings} holds no settings: delete it and run the workflow again.")
-        return found
-    return take(configured(options), configuration.load(configuration.PAPER), stage, part)
+    except UserError:
+        if planned and Path(options.settings).exists():
+            raise UserError(f"{options.settings} is damaged: {anew}.") from None
+        raise
+    if not isinstance(found, dict):
+        raise UserError(f"{options.settings} holds no settings: {anew}.")
+    # before their names and types are looked at, which would be a mistake in the configuration
+    if planned and digest(found) != planned[0][1].partition("/")[0]:
+        raise UserError(f"{options.settings} holds other settings than the workflow has written: {anew}.")
+    return found
 
 
 def configured(options: argparse.Namespace) -> dict | None:

@@ -1,7 +1,10 @@
 """Tables of the configuration: what an entry leaves out, and where the user's own files lie. Read while Snakemake parses."""
 
 import dataclasses
+import datetime
+import itertools
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -25,6 +28,72 @@ _DECLARED = ("title", "url", "sha256", "content_sha256", "drop", "categorical", 
 def is_own(table: Mapping) -> bool:
     """Whether the file of a table is the user's: it has no address, and no package ships it."""
     return table.get("url") is None and table.get("source") is None
+
+
+def check(tables: Mapping) -> None:
+    """UserError, one sentence, for what the schema cannot express of a table, and can be known without its file."""
+    for name, table in tables.items():
+        where = f"The configuration's tables.{name}"
+        _check_place(where, table)
+        _check_marks(where, table)
+        columns = table.get("columns")
+        if columns:
+            used = [column for column in columns if column not in (*table.get("drop", ()), table["target"])]
+            if table["target"] not in columns:
+                raise UserError(
+                    f"{where}.columns lacks the target {table['target']!r}: add it where it stands in the file."
+                )
+            if not used:
+                raise UserError(f"{where}.drop leaves no column to learn {table['target']!r} from: name fewer.")
+
+
+def _check_place(where: str, table: Mapping) -> None:
+    """The raw file is kept under its name in a folder of the results, out of which that name must not lead."""
+    file, url = table["file"], table.get("url")
+    address = file if url is None and "://" in file else url
+    try:
+        parts = urlsplit(address or "")
+        parts.port  # noqa: B018 (it raises, too)
+    except ValueError as error:
+        raise UserError(f"{where} has the address {address!r}, which is none ({error}): correct it.") from None
+    if address and parts.scheme in ("http", "https", "ftp") and not parts.hostname:
+        raise UserError(f"{where} has the address {address!r}, which names no host: correct it.")
+    if address == file:
+        name = unquote(PurePosixPath(parts.path).name) or "table"
+    else:
+        name = Path(file).name if is_own(table) else file
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise UserError(
+            f"{where}.file is {file!r}, but must be {'the path' if is_own(table) else 'the name'} of a file"
+            f"{'' if is_own(table) else ', without a folder'}: correct it there."
+        )
+    if len(name.encode()) > 200:
+        raise UserError(f"{where}.file has a name of more than 200 bytes: rename the file.")
+
+
+def _check_marks(where: str, table: Mapping) -> None:
+    """Separator, decimal and thousands are three different marks; the encoding and the formats of dates are known ones."""
+    marks = {key: table.get(key) for key in ("separator", "decimal", "thousands") if table.get(key)}
+    for (one, mark), (other, same) in itertools.combinations(marks.items(), 2):
+        if mark == same:
+            raise UserError(
+                f"{where}.{one} and {where.rpartition(' ')[2]}.{other} are both {mark!r}: correct one of them."
+            )
+    separator = marks.get("separator", ",")
+    if separator.isalnum() or separator in '"\n\r\0+-':
+        raise UserError(f"{where}.separator is {separator!r}, which parts no columns: correct it there.")
+    try:
+        "a".encode(table.get("encoding") or "utf-8")
+    except (LookupError, ValueError):
+        raise UserError(f"{where}.encoding is {table['encoding']!r}, which is unknown: correct it there.") from None
+    for column, form in (table.get("dates") or {}).items():
+        try:
+            datetime.datetime.strptime("", form)
+        except (ValueError, re.error, IndexError) as error:
+            if "does not match format" not in str(error):
+                raise UserError(
+                    f"{where}.dates.{column} is {form!r}, which is no format of dates: correct it there."
+                ) from None
 
 
 def file_name(table: Mapping) -> str:

@@ -10,6 +10,8 @@ from ..errors import UserError
 from .files import listed
 from .predicted import Predicted, names_of
 
+_LARGEST = 1 << 30  # bytes of the arrays of a file that is packed more densely than numbers ever are
+_DENSEST = 100
 _NAMES = ("predictions", "targets", "rows", "learners", "classes", "outputs")
 
 
@@ -64,6 +66,14 @@ def read_archive(path: Path, target: str, alone: bool = False) -> Predicted:
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > max(_LARGEST, _DENSEST * path.stat().st_size):
+            raise UserError(f"{path} unpacks to {unpacked:,} bytes, far more than predictions would: write it again.")
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > max(_LARGEST, _DENSEST * path.stat().st_size):
+            raise UserError(f"{path} unpacks to {unpacked:,} bytes, far more than predictions would: write it again.")
         with np.load(path, allow_pickle=False) as file:
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise ValueError("no archive")
@@ -79,7 +89,9 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
             return arrays
     except UserError:
         raise
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError):
+    except (
+        Exception
+    ):  # zipfile, zlib and NumPy raise a dozen kinds; MemoryError where a damaged header has a large shape
         raise UserError(f"{path} is not a complete NumPy archive: write it with numpy.savez.") from None
 
 

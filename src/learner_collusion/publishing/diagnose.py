@@ -15,6 +15,8 @@ from pathlib import Path
 
 from ..errors import UserError
 
+_MOST_DRAWS = 100_000
+
 Show = Callable[[str, int, int | None], None]
 
 
@@ -92,8 +94,8 @@ def examine(options, threads: int = 1, show: Show = lambda what, done, total: No
     from ..predictions.meaning import interpret
     from ..predictions.read import Layout, joined, read_predictions, read_targets, total_rows
 
-    if options.draws < 1:
-        raise UserError(f"--draws is {options.draws}: give 1 or more.")
+    if not 1 <= options.draws <= _MOST_DRAWS:
+        raise UserError(f"--draws is {options.draws}: give 1 to {_MOST_DRAWS}.")
     if len(options.decimal) != 1 or (options.separator is not None and len(options.separator) != 1):
         raise UserError("--separator and --decimal take one character each.")
     layout = Layout(

@@ -1,5 +1,6 @@
 """Checkpoints of a training: written atomically and sealed; only one that is whole and of this training is used."""
 
+import errno
 from pathlib import Path
 
 import torch
@@ -10,13 +11,16 @@ from ..files import replacing
 
 def save(path: Path, parts: dict, belongs: dict, device: torch.device) -> None:
     """Write the state of all `parts` (anything with `state_dict`) and of the random number generators; `belongs` (plain
-    values) says which training they are of."""
+    values) says which training they are of. Errors: OSError where it cannot be written, as on a full disk."""
     random = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         random["cuda"] = torch.cuda.get_rng_state(device)
     states = {name: part.state_dict() for name, part in parts.items()}
     with replacing(path) as beside:
-        torch.save({"belongs": belongs, "random": random, **states}, beside)
+        try:
+            torch.save({"belongs": belongs, "random": random, **states}, beside)
+        except RuntimeError:  # what torch makes of an error of the disk
+            raise OSError(errno.EIO, "The checkpoint cannot be written", str(path)) from None
         seals.seal_zip(beside)
 
 

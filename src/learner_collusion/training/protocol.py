@@ -67,6 +67,9 @@ class Hardware:
     checkpoint_minutes: float = 5
 
 
+_MOST_LEARNERS = 1000  # as in the configuration
+
+
 @dataclass(frozen=True)
 class Cell:
     """One training. `protocol` and `dataset` are names in the configuration, `model` one in `models.registry` or a dotted
@@ -84,8 +87,10 @@ class Cell:
     def __post_init__(self):
         if self.learners < 1:
             raise UserError(f"learners is {self.learners}, but an ensemble needs at least 1.")
-        if self.run < 0:
-            raise UserError(f"run is {self.run}, but runs count from 0.")
+        if self.learners > _MOST_LEARNERS:
+            raise UserError(f"learners is {self.learners}, but must be at most {_MOST_LEARNERS}.")
+        if not 0 <= self.run < 2**31:
+            raise UserError(f"run is {self.run}, but runs count from 0, and fewer than two thousand million.")
         if not 0 <= self.beta <= 1:
             raise UserError(
                 f"beta is {self.beta}, but must lie in [0, 1]: beyond 1 the objective has no lower bound (Theorem 5.1)."

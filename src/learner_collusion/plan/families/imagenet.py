@@ -163,6 +163,13 @@ def check(config: dict) -> None:
                 f"{where}.models.{model} has a batch_size of {keys['batch_size']}, which {processes} GPUs and "
                 f"accumulate {keys['accumulate']} cannot share evenly: choose a multiple of {processes * keys['accumulate']}."
             )
+        if keys["scale"][0] > keys["scale"][1]:
+            raise UserError(f"{where}.models.{model} has the scale {keys['scale']}: give the smaller share first.")
+        if keys["evaluation_size"] is not None and keys["evaluation_size"] < keys["size"]:
+            raise UserError(
+                f"{where}.models.{model} has an evaluation_size of {keys['evaluation_size']}, below its size {keys['size']}, which "
+                "is cropped of it: raise it."
+            )
 
 
 def absence(config: dict, name: str) -> str | None:

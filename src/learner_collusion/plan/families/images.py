@@ -1,5 +1,6 @@
 """The image experiments, by experiment."""
 
+from ...data.registry import CLASSES
 from ...errors import UserError
 from ...figures.registry import FIGURES
 from ...models.registry import title
@@ -121,6 +122,8 @@ def check(config: dict) -> None:
             raise UserError(
                 f"The configuration's images.enabled names {name!r}: choose from {', '.join(images['experiments'])}."
             )
+    for name, declared in images["datasets"].items():
+        _check_classes(name, declared)
     for name in images["protocols"]:
         if protocol(config, name).get("learner_options"):
             using = [e for e in images["experiments"].values() if e["protocol"] == name]
@@ -143,3 +146,14 @@ def check(config: dict) -> None:
                 raise UserError(
                     f"{where}.{key} must hold one value, as its figure has no axis for a second: choose one."
                 )
+
+
+def _check_classes(name: str, declared: dict) -> None:
+    """What a source has is known before anything is fetched."""
+    known = CLASSES.get(declared["source"], {"": declared["classes"]})
+    classes = known.get(name, known.get(""))
+    where = f"The configuration's images.datasets.{name}"
+    if classes is None:
+        raise UserError(f"{where} has the source {declared['source']}, which has {' and '.join(known)}: rename it.")
+    if declared["classes"] != classes:
+        raise UserError(f"{where}.classes is {declared['classes']}, but its source has {classes}: correct it there.")

@@ -1,5 +1,7 @@
 """The tabular half."""
 
+import math
+
 from ...errors import UserError
 from .. import fidelity, tables
 from .alike import alike
@@ -86,4 +88,25 @@ def check(config: dict) -> None:
         raise UserError(
             f"The configuration's tabular.tuning.initial_points is {tuning['initial_points']}, more than its "
             f"{tuning['trials']} trials: lower it."
+        )
+    _check_size(tabular)
+
+
+_MOST_WEIGHTS = 10**9  # of an ensemble: four gigabytes, and twelve with what Adam keeps
+_MOST_POINTS = 10**9  # of a grid
+
+
+def _check_size(tabular: dict) -> None:
+    """Sizes that are harmless one by one, and not together."""
+    grid = tabular["tuning"]["grid"]
+    points = math.prod(len(values) for values in grid.values())
+    if points > _MOST_POINTS:
+        raise UserError(f"The configuration's tabular.tuning.grid has {points:.1e} points: leave values out.")
+    if tabular.get("learner"):
+        return
+    learners, hidden, layers = (max(grid[key]) for key in ("learners", "hidden_units", "layers"))
+    if (weights := learners * layers * hidden**2) > _MOST_WEIGHTS:
+        raise UserError(
+            f"The configuration's tabular.tuning.grid has ensembles of {weights:.1e} weights ({learners} learners of {layers} layers "
+            f"with {hidden} hidden_units): choose smaller ones."
         )
