@@ -18,7 +18,7 @@ endif
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 NATIVE := $(shell find src/learner_collusion/native -name "*.cpp" -o -name "*.h" -o -name flags.toml)
 
-.PHONY: help setup demo verify verify-demo test test-compilers test-slurm test-faults lint reproduce sensitivity report gallery bench clean
+.PHONY: help setup demo verify verify-demo test test-compilers test-slurm test-faults lint reproduce sensitivity report gallery docs archive bench clean
 
 help:
 	@echo "make demo       the tabular experiments on a table that comes with scikit-learn: figures and verdicts in minutes"
@@ -30,8 +30,10 @@ help:
 	@echo "make sensitivity  the tabular half again with each open choice changed: which verdicts stay (over half an hour)"
 	@echo "make verify     make all of it again in runs/verify, and compare each number with the published one; on a GPU: DEVICE=cuda"
 	@echo "make verify-demo  the same with make demo, which needs no network"
-	@echo "make report     what make reproduce made, as one page: results/report.html"
+	@echo "make report     what make reproduce makes, as one page: results/report.html"
 	@echo "make gallery    copy what make reproduce made to docs/gallery"
+	@echo "make docs       the documentation as a site: build/docs/index.html"
+	@echo "make archive    all records and figures of docs/gallery as one file with checksums, to be put where it stays"
 	@echo "make bench      the benchmarks behind benchmarks/RESULTS.md"
 	@echo "make lint       check the style of the code and of the workflow"
 	@echo "make setup      only make the virtual environment"
@@ -72,7 +74,7 @@ verify-demo: demo
 	@$(BIN)/learner-collusion verify runs/demo/results docs/gallery/demo
 
 report: setup
-	@$(BIN)/snakemake --cores all --configfile workflow/presets/tabular.yaml --report results/report.html
+	@$(BIN)/snakemake --cores all --configfile workflow/presets/tabular.yaml report
 
 test: setup lint
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -96,6 +98,15 @@ lint: setup
 
 gallery: setup
 	@$(BIN)/learner-collusion gallery results docs/gallery
+
+docs: setup
+	@$(PIP) install -r envs/requirements-docs.lock
+	@$(BIN)/python docs/reference.py
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/docs
+	@echo "Open build/docs/index.html."
+
+archive: setup
+	@$(BIN)/learner-collusion archive docs/gallery dist/learner-collusion-results.tar.gz
 
 bench: setup
 	@$(PIP) install -r envs/requirements-bench.lock

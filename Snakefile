@@ -6,12 +6,14 @@
 #   snakemake --list                                                 all rules, with a sentence on each
 #
 # config.yaml is the paper; workflow/presets/ hold smaller ones, workflow/profiles/ say where and how to run.
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.6")
 
 
-configfile: f"{workflow.basedir}/config.yaml"
+configfile: Path(workflow.current_basedir, "config.yaml")
 
 
 report: "workflow/report/workflow.rst"
@@ -33,17 +35,18 @@ onstart:
         raise WorkflowError(missing)
 
 
-# Targets by name. `claims` is one as well: it stands in results.smk.
+# Targets by name. `claims` and `report` are as well: they stand in results.smk.
 
 
 rule all:
-    """Every figure, table and claim of the parts that the configuration names."""
+    """Every figure, table and claim of the parts that the configuration names, and the page that shows them."""
     default_target: True
     input:
         expand("results/figures/{figure}.pdf", figure=MADE_FIGURES),
         expand("results/tables/{table}.md", table=MADE_TABLES),
         "results/claims.md",
         "results/config.yaml",
+        "results/report.html",
 
 
 rule data:

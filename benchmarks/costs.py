@@ -1,4 +1,4 @@
-"""What the paper costs, part by part: jobs, GPU hours and disk, as a table for README.md.
+"""What the paper costs, part by part: jobs, GPU hours and disk, as a table for docs/costs.md.
 
     python benchmarks/costs.py
 
@@ -108,10 +108,10 @@ def _row(part: str, jobs: int, hours: float, held: float) -> dict[str, str]:
 
 
 def written(text: str, lines: list[dict[str, str]]) -> str:
-    """README's text with these lines between its marks."""
+    """The page's text with these lines between its marks."""
     return re.sub(f"{START}\n.*?{END}", f"{START}\n\n{table(lines)}\n{END}", text, flags=re.S)
 
 
 if __name__ == "__main__":
-    readme = ROOT / "README.md"
-    write_text(readme, written(readme.read_text(encoding="utf-8"), rows(configuration.load(configuration.PAPER))))
+    page = ROOT / "docs/costs.md"
+    write_text(page, written(page.read_text(encoding="utf-8"), rows(configuration.load(configuration.PAPER))))

@@ -1,10 +1,12 @@
 """What some minutes of a GPU are good for, in order of worth, written down as it goes: gpu.json and gpu.md.
 
-    python benchmarks/gpu.py --minutes 25 [--images results/datasets/cifar10.npz] [--output FOLDER] [--device cpu]
+    python benchmarks/gpu.py --minutes 25 [--images results/datasets/cifar10.npz] [--pictures TAR] [--output FOLDER] [--device cpu]
 
 1. Parity: losses and gradients, the tabular engine and an image cell, on the CPU and on the GPU in fp32, tf32 and bf16.
 2. A training step of five ResNet-18 against the official code's, with the share of the card's peak.
-3. With --images: cells of the paper's own size until the time is up (CIFAR-10, ResNet-18, beta 0, 1, 0.6), through the
+3. Pictures a second of ImageNet's input against torchvision's (`pictures.py`), from --pictures, a tar of train/<class>/ and val/<class>/,
+   or from drawn ones.
+4. With --images: cells of the paper's own size until the time is up (CIFAR-10, ResNet-18, beta 0, 1, 0.6), through the
    workflow's own stage. Histories and checkpoints lie in FOLDER: given again on another GPU, training goes on.
 
 On a CPU everything is tiny, and shows only that it runs.
@@ -13,6 +15,7 @@ On a CPU everything is tiny, and shows only that it runs.
 import argparse
 import functools
 import json
+import os
 import statistics
 import time
 from dataclasses import asdict, replace
@@ -20,6 +23,7 @@ from pathlib import Path
 
 import images as ways
 import numpy as np
+import pictures
 import torch
 
 from learner_collusion.models.ensemble import ensemble
@@ -228,6 +232,19 @@ def _forward_flops(width: float) -> float:
     return counter.get_total_flops()
 
 
+def picture_input(device: torch.device, archive: Path | None, tiny: bool) -> dict:
+    """Pictures a second that reach the device, and milliseconds of a core for each: our ways and torchvision's."""
+    small = {"workers": 0, "seconds": 0.01, "size": 16, "batch": 4, "rounds": 1, "drawn": 24}
+    usual = {"workers": max(1, len(os.sched_getaffinity(0)) - 1), "batch": 128}
+    measured = pictures.throughput(archive=archive and str(archive), device=device.type, **(small if tiny else usual))
+    ways = {
+        "pictures a second": measured.pop("pictures_per_second") | {"exact / torchvision": measured.pop("ratio")},
+        "milliseconds of a core": measured.pop("core_milliseconds")
+        | {"torchvision / exact": measured.pop("core_ratio")},
+    }
+    return {"ways": ways} | measured
+
+
 def train_cells(images: Path, output: Path, hardware: Hardware, epochs: int, tiny: bool):
     """Train the cells of the paper's Figure 6 in the order of their worth, one a step; what each took, as it goes."""
     from learner_collusion.plan import cells, configuration
@@ -282,6 +299,7 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true", help="torch.compile for the cells")
     parser.add_argument("--epochs", type=int, default=80, help="of the cells; fewer shorten the schedule in proportion")
     parser.add_argument("--images", type=Path, help="the prepared data set, as the workflow makes it")
+    parser.add_argument("--pictures", type=Path, help="a tar of ImageNet's layout; default: drawn pictures")
     parser.add_argument("--output", type=Path, default=Path("runs/gpu"))
     parser.add_argument("--only", nargs="*", help="parts to do, by name; default: all")
     options = parser.parse_args()
@@ -299,9 +317,10 @@ def main() -> None:
 
     parts = {
         "losses": lambda: losses(device, 4 if tiny else 100),
-        "steps": lambda: steps(device, tiny),
         "tabular engine": lambda: tabular(device, 2 if tiny else 20),
         "image cell": lambda: image_cell(device, tiny),
+        "steps": lambda: steps(device, tiny),
+        "picture input": lambda: picture_input(device, options.pictures, tiny),
     }
     for part, measure in parts.items():
         if (not options.only or part in options.only) and time.monotonic() - began < 60 * options.minutes:

@@ -10,15 +10,18 @@ from .errors import UserError
 # The commands of the workflow, in the order of the data; each is a module of `stages` with the help, the options and `run`.
 STAGES = (
     "fetch", "prepare", "tune", "train_tabular", "evaluate", "sensitivity", "train_images", "train_imagenet",
-    "aggregate", "figure", "table", "claims",
+    "aggregate", "figure", "table", "claims", "illustrate", "report",
 )  # fmt: skip
 # Commands for people: module below the package.
 COMMANDS = {
     "new-study": "plan.new_study",
     "run": "publishing.live",
+    "status": "plan.status",
     "verify": "publishing.verify",
     "gallery": "publishing.gallery",
     "scorecard": "publishing.scorecard",
+    "archive": "publishing.archive",
+    "redraw": "publishing.redraw",
     "diagnose": "publishing.diagnose",
     "provenance": "plan.chain",
 }

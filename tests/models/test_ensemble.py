@@ -283,9 +283,9 @@ def test_what_is_no_model_is_one_sentence(model, words):
 
 def test_a_model_in_the_current_folder(tmp_path, monkeypatch):
     """Through the console script too, which does not look there by itself."""
-    (tmp_path / "nets_of_mine.py").write_text(
+    (tmp_path / "nets_in_this_folder.py").write_text(
         "from torch import nn\n\ndef net(classes, width):\n    return nn.Sequential(nn.Flatten(), nn.Linear(3072, classes))\n"
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [place for place in sys.path if place])
-    assert ensemble("nets_of_mine.net", 2, 10)(torch.zeros(2, 3, 32, 32)).shape == (2, 2, 10)
+    assert ensemble("nets_in_this_folder.net", 2, 10)(torch.zeros(2, 3, 32, 32)).shape == (2, 2, 10)

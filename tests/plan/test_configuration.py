@@ -179,6 +179,22 @@ def test_presets_use_known_keys(config, preset):
             "variant 'a' of sensitivity.variants changes the table 'z', which is not declared",
         ),
         ({"images": {"protocols": {"mine": {"base": "adagrad"}}}}, "mine.base names 'adagrad': choose another"),
+        (
+            {"images": {"protocols": {"sgd": {"learner_options": {"channels": 8}}}}},
+            "images.protocols.sgd.learner_options needs a model that is a dotted path of a class",
+        ),
+        (
+            {"imagenet": {"models": {"imagenet_resnet18": {"learner_options": {"channels": 8}}}}},
+            "imagenet.models.imagenet_resnet18.learner_options needs a model",
+        ),
+        (
+            {"imagenet": {"protocol": {"learner_options": {"depth": 8}}}},
+            "imagenet.protocol.learner_options needs a model",
+        ),
+        (
+            {"images": {"protocols": {"sgd": {"learner_options": {"channels": [8]}}}}},
+            "learner_options.channels is wrong",
+        ),
         ({"images": {"protocols": {"mine": {"width": 1}}}}, "protocols.mine lacks 'optimiser': add it, or name"),
     ],
 )

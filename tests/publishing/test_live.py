@@ -15,10 +15,19 @@ from learner_collusion.publishing import live
 SNAKEMAKE = """
 import time
 print("localrule fetch:", flush=True)
+print("    jobid: 1", flush=True)
+time.sleep(0.5)
+print("Finished jobid: 1 (Rule: fetch)")
 print("rule train_tabular:")
-print("    wildcards: dataset=abalone, run=3")
+print("    log: results/logs/train_tabular/abalone.log")
+print("    jobid: 2")
+print("    wildcards: dataset=abalone, run=3", flush=True)
+import pathlib
+log = pathlib.Path("results/logs/train_tabular/abalone.log")
+log.parent.mkdir(parents=True)
+log.write_text("epoch 3 of 80: ERR train 1\\nepoch 4 of 80, batch 7: ERR train 1\\n")
 print("5 of 20 steps (25%) done", flush=True)
-time.sleep(1)
+time.sleep(2)
 """
 
 
@@ -32,19 +41,23 @@ def test_the_line_says_how_far_it_is():
     shown = []
     lines = [
         "localrule fetch:\n",
+        "    jobid: 7\n",
+        None,
+        "Finished jobid: 7 (Rule: fetch)\n",
         "rule train_tabular:\n",
+        "    jobid: 8\n",
         "    wildcards: dataset=abalone, run=3\n",
         "Some other output\n",
         "5 of 20 steps (25%) done\n",
-        "checkpoint split:\n",
     ]
-    live.follow(lines, lambda *what: shown.append(what))
+    live.follow(lines, lambda run: shown.append((str(run.latest), sorted(run.running), run.done, run.total)))
     assert shown == [
-        ("fetch", 0, 0),
-        ("train tabular", 0, 0),
-        ("train tabular (dataset=abalone, run=3)", 0, 0),
-        ("train tabular (dataset=abalone, run=3)", 5, 20),
-        ("split", 5, 20),
+        ("fetch", [7], 0, 0),
+        ("fetch", [7], 0, 0),
+        ("fetch", [], 0, 0),
+        ("train tabular", [8], 0, 0),
+        ("train tabular (dataset=abalone, run=3)", [8], 0, 0),
+        ("train tabular (dataset=abalone, run=3)", [8], 5, 20),
     ]
 
 
@@ -63,7 +76,10 @@ def test_success_shows_the_results(tmp_path):
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     assert (
-        lines[0] == "The title" and lines[1].endswith(": fetch") and "Open first: results/figures/fig2" in result.stdout
+        lines[0] == "The title"
+        and lines[1].endswith(": fetch")
+        and lines[1].startswith("starting, 1 running")
+        and "Open first: results/figures/fig2" in result.stdout
     )
     assert "5 of 20 steps" in (tmp_path / "my.log").read_text() and "5 of 20 steps" not in result.stdout
 
@@ -96,7 +112,8 @@ def test_a_terminal_has_one_line_that_changes(tmp_path):
     os.close(main)
     text = shown.decode()
     assert process.wait() == 0
-    assert "5/20" in text and "train tabular (dataset=abalone, run=3)" in text and "\x1b[2K" in text
+    assert "5 of 20 jobs done, 1 running, 14 waiting" in text and "\x1b[2K" in text
+    assert "train tabular (dataset=abalone, run=3): epoch 4 of 80, batch 7" in text
     assert "steps" not in text and "Open first" in text
 
 

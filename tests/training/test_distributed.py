@@ -5,39 +5,12 @@ import subprocess
 import numpy as np
 import pytest
 import torch
-from made_pictures import CLASSES, CPU, HARDWARE, PROTOCOL, replaced, stepped, train
+from made_pictures import CLASSES, CPU, HARDWARE, replaced, stepped, train
+from team_work import CASES, NAMES, SLOW, fail_at, small, stop_at, work_at
 
 from learner_collusion.errors import UserError
-from learner_collusion.models.ensemble import ensemble
-from learner_collusion.models.registry import MODELS
-from learner_collusion.training import distributed, loop
+from learner_collusion.training import distributed
 from learner_collusion.training.distributed import ALONE, Place
-
-NAMES = [name for name in MODELS if name.startswith("imagenet_")]
-
-
-def small(name: str):
-    """Without dropout, whose masks are others on each process."""
-    torch.manual_seed(0)
-    net = ensemble(name, 2, CLASSES, 0.0625)
-    for module in net.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-    return net
-
-
-# Of two pictures one of three processes has none.
-SLOW = replaced(PROTOCOL, learning_rate=1e-4)  # at a rate of 1e-3 rounding grows to a percent within eight steps
-CASES = [*((name, 7) for name in NAMES), ("imagenet_squeezenet1_1", 2)]
-
-
-def work_at(place: Place, folder: str) -> None:
-    """Steps and a whole training, and what came out of them."""
-    torch.set_num_threads(1)
-    with distributed.joined(place, CPU) as team:
-        steps = {case: stepped(small(case[0]), team, case[1]) for case in CASES}
-        trained = train(SLOW, team=team)
-    torch.save({"steps": steps, "values": torch.from_numpy(trained.values)}, f"{folder}/{place.rank}")
 
 
 @pytest.fixture(scope="module")
@@ -77,23 +50,6 @@ def test_a_process_without_pictures_takes_part_with_every_architecture():
         assert scores.shape == (0, 2, CLASSES) and all((p.grad == 0).all() for p in net.parameters()), name
 
 
-def stop_at(place: Place, argument: tuple) -> None:
-    """Train with a checkpoint after each step, and break off after some of them."""
-    torch.set_num_threads(1)
-    after, options = argument
-    original, steps = loop.Progress.add, []
-
-    def add(self, *arguments):
-        if len(steps) == after:
-            raise RuntimeError("stopped by the test")
-        steps.append(1)
-        original(self, *arguments)
-
-    loop.Progress.add = add
-    with distributed.joined(place, CPU) as team:
-        train(**options, team=team)
-
-
 def test_one_process_goes_on_where_two_were_interrupted(tmp_path):
     """Within an epoch, between two evaluations: what is not recorded yet counts once."""
     protocol, checkpoint = replaced(SLOW, evaluate_every=3), tmp_path / "c"
@@ -106,13 +62,6 @@ def test_one_process_goes_on_where_two_were_interrupted(tmp_path):
         distributed.spawn(stop_at, (5, options), 2)
     assert torch.load(checkpoint, weights_only=True)["progress"]["steps"] == 5
     alike(train(**options).values, train(protocol).values)
-
-
-def fail_at(place: Place, argument: str) -> None:
-    if place.rank == 1:
-        raise UserError(argument)
-    with distributed.joined(place, CPU):
-        pass
 
 
 def test_what_a_process_has_to_tell_the_user_is_one_sentence():

@@ -22,6 +22,8 @@ def test_all_parts_run_in_a_tiny_form(tmp_path, images):
     assert all(part["gradient"] < 1e-6 for part in found["losses"].values())
     assert found["steps"]["ways"]["ours, fp32"]["milliseconds"] > 0
     assert 0 <= found["tabular engine"]["torch, cpu"]["difference"] < 1e-4
+    rates = found["picture input"]["ways"]["pictures a second"]
+    assert set(rates) == {"exact", "scaled", "kept", "torchvision", "exact / torchvision"} and min(rates.values()) > 0
     assert list(found["cells"]) == ["beta 0", "beta 1", "beta 0.6"]
     cells = [parquet.read_metadata(path)["cell"] for path in tmp_path.rglob("history.parquet")]
     assert sorted(cell["beta"] for cell in cells) == [0, 0.6, 1]

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from image_cells import CELL, CPU, HARDWARE, PLAIN, replaced, train
+from torch import nn
 
 from learner_collusion import AugmentedLoss
 from learner_collusion.errors import UserError
@@ -303,6 +304,22 @@ def test_a_model_of_the_user_trains_in_the_same_loop(images, protocol, tmp_path,
     np.testing.assert_allclose(div, err_bar - err, atol=1e-5)
 
 
+def test_a_class_of_the_user_has_options(protocol, tmp_path, monkeypatch):
+    (tmp_path / "nets_with_options.py").write_text(
+        "from torch import nn\n\ndef net(classes, width, hidden=3, act='relu'):\n"
+        "    act = nn.Tanh() if act == 'tanh' else nn.ReLU()\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(12, hidden), act, nn.Linear(hidden, classes))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    cell, given = replaced(CELL, model="nets_with_options.net"), {"hidden": 7, "act": "tanh"}
+    plain, built = (loop.build(cell, replaced(protocol, learner_options=options), 4) for options in ({}, given))
+    assert plain.learners[0][1].out_features == 3 and isinstance(plain.learners[0][2], nn.ReLU)
+    assert built.learners[0][1].out_features == 7 and isinstance(built.learners[0][2], nn.Tanh)
+    loop.build(CELL, replaced(protocol, learner_options=given), 4)  # a registered model beside it is built without
+    with pytest.raises(UserError, match=r"must take \(classes, width, depth\)"):
+        loop.build(cell, replaced(protocol, learner_options={"depth": 1}), 4)
+
+
 def test_another_family_gives_the_loop_other_batches(protocol):
     """Images of another size, made on the fly, without a validation part: all that the loop asks of `Data`."""
 
@@ -354,5 +371,5 @@ def test_cpu_and_gpu_train_alike(images, protocol, precision):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_device_that_does_not_exist_is_one_sentence(images, protocol):
-    with pytest.raises(UserError, match=r"sees no GPU here: set images\.hardware\.device, or --device, to cpu"):
+    with pytest.raises(UserError, match=r"sees no GPU here: set `device` of images\.hardware"):
         train(images, protocol, hardware=replaced(HARDWARE, device="cuda"))

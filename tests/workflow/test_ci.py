@@ -17,7 +17,7 @@ BYTES = (
 )
 CI = ("--profile", "workflow/profiles/ci")
 # What runs after a change, by stage.
-RESULTS = {"figure", "claims_part", "claims"}
+RESULTS = {"figure", "claims_part", "claims", "report"}
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,10 @@ def test_everything_is_made(made):
     table = (made / "results/tables/table3_cnn.md").read_text()
     assert "Conv2d" in table and "docs/" not in table
     assert "fidelity: ci" in (made / "results/config.yaml").read_text()
+    page = (made / "results/report.html").read_text(encoding="utf-8")
+    for name in (name for name, figure in FIGURES.items() if figure.part != "sensitivity"):
+        assert f'<article id="{name}"' in page, name
+    assert all(f'id="table-{name}"' in page for name in TABLES if name != "sensitivity") and 'id="moving-data"' in page
 
 
 def nothing_to_do(result):
@@ -75,7 +79,7 @@ def jobs_after(made, *texts, folder, targets=()):
 
 def test_a_title_redraws_and_does_not_retrain(made, tmp_path):
     jobs = jobs_after(made, "tables: {diabetes: {title: Sugar}}", folder=tmp_path)
-    assert jobs == {"settings": 4, "figure": 3, "claims_part": 1, "claims": 1, "configuration": 1}
+    assert jobs == {"settings": 4, "figure": 3, "claims_part": 1, "claims": 1, "configuration": 1, "report": 1}
 
 
 def test_a_tuning_key_tunes_again(made, tmp_path):
@@ -88,7 +92,7 @@ def test_where_cells_run_retrains_nothing(made, tmp_path):
     jobs = jobs_after(
         made, "images: {hardware: {threads: 2, checkpoint_minutes: 1}}\ntabular: {threads: 1}", folder=tmp_path
     )
-    assert set(jobs) == {"configuration"}
+    assert set(jobs) == {"configuration", "report"}  # the page has the configuration to save
 
 
 TUNED = {"tune_dataset", "train_tabular", "evaluate", "aggregate", *RESULTS}
@@ -109,9 +113,9 @@ CHANGES = {
         ("figures/registry.py", None, '\nFIGURES["fig19_mine"] = FIGURES["fig2_diversity"]\n'),
         ("claims/catalogue/__init__.py", None,
          '\nCLAIMS += (Claim("C99", "theory", "Mine", "Nowhere", "lemma_d2", below=1),)\n'),
-    ], {"figure", "claims_part", "claims", "settings"}),
+    ], {"figure", "claims_part", "claims", "settings", "report"}),
     "a line of the MLP kernel concerns the tabular half":
-        ([("native/engine/kernel.h", "(T)0.999 * square[p]", "(T)0.99 * square[p]")], TUNED),
+        ([("native/engine/kernel.h", "(T)0.999 * square[p]", "(T)0.99 * square[p]")], TUNED | {"illustrate"}),
     "a line of the convolution concerns all image cells":
         ([("native/convolution/kernel.h", "best = best <= 0 ?", "best = best <= 1 ?")],
          CELLS | PICTURES),
@@ -121,9 +125,10 @@ CHANGES = {
     "tune": ([("stages/tune.py", "DIVERGED = 10.0", "DIVERGED = 20.0")], TUNED),
     "train_tabular": ([("stages/train_tabular.py", "lines = []", "lines = list()")], TUNED - {"tune_dataset"}),
     "evaluate": ([("stages/evaluate.py", "1e-9 * max", "1e-8 * max")], {"evaluate", "aggregate", *RESULTS}),
-    "table": ([("stages/table.py", "def run(options", "def run(options, *_")], {"table"}),
-    "figure": ([("stages/figure.py", "def run(options", "def run(options, *_")], {"figure"}),
-    "claims": ([("stages/claims.py", "def judge_images(", "def judge_images(*_, ")], {"claims_part", "claims"}),
+    "table": ([("stages/table.py", "def run(options", "def run(options, *_")], {"table", "report"}),
+    "figure": ([("stages/figure.py", "def run(options", "def run(options, *_")], {"figure", "report"}),
+    "claims": ([("stages/claims.py", "def judge_images(", "def judge_images(*_, ")], {"claims_part", "claims", "report"}),
+    "a word of the page": ([("publishing/templates/report.html", "A picture that moves:", "A picture that can be moved:")], {"report"}),
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""docs/your-learner.md: the study of examples/own_learner, from the table to figure and claims."""
+"""docs/your-learner.md: the studies of examples/own_learner and own_image_learner, from the data to figure and claims."""
 
 import ast
 import re
@@ -15,10 +15,11 @@ DOCUMENT = ROOT / "docs/your-learner.md"
 
 @pytest.fixture
 def copied(tmp_path):
-    """The example beside the rest of the clone."""
+    """The examples beside the rest of the clone."""
     for name in ("Snakefile", "workflow", "config.yaml", "src", "envs", "docs"):
         (tmp_path / name).symlink_to(ROOT / name)
-    shutil.copytree(ROOT / "examples/own_learner", tmp_path / "examples/own_learner")
+    for name in ("own_learner", "own_image_learner"):
+        shutil.copytree(ROOT / "examples" / name, tmp_path / "examples" / name)
     return tmp_path
 
 
@@ -32,7 +33,7 @@ def test_the_class_is_that_of_the_example():
 
 
 @pytest.mark.slow
-def test_the_study_runs(copied):
+def test_the_studies_run(copied):
     run_blocks(DOCUMENT, copied)
     study = copied / "examples/own_learner/my-study/results"
     best = parquet.read(study / "tabular/diabetes/best.parquet")
@@ -42,6 +43,12 @@ def test_the_study_runs(copied):
     text = (study / "claims/tabular.md").read_text()
     assert "learner nets.ResidualNet instead of none" in text and "were not made with this configuration" not in text
     assert (study / "figures/fig2_diversity.pdf").stat().st_size > 0
+    study = copied / "examples/own_image_learner/my-study/results"
+    cells = parquet.read(study / "records/images.parquet")
+    assert set(cells["model"]) == {"nets.SmallNet"} and set(cells["beta"]) == {0.0, 0.5, 1.0}
+    text = (study / "claims/images.md").read_text()
+    assert "learner options {'channels': 8, 'dropout': 0.1} instead of none" in text and "SmallNet, M = 4" in text
+    assert (study / "figures/fig6_practical.pdf").stat().st_size > 0
     # a comment makes nothing stale, another line does
     nets = copied / "examples/own_learner/nets.py"
     command = ["-n", "--cores", "1", "--snakefile", "../../Snakefile", "--configfile", "study.yaml", "--directory", "my-study",

@@ -69,6 +69,9 @@ def test_the_documented_commands_end_with_figures_and_verdicts_under_the_users_n
         assert word not in claims, word
     drawn = (results / "figures/fig2_diversity.png").read_bytes()
     assert b"A study of its own, 'houses'" in drawn
+    page = (results / "report.html").read_text(encoding="utf-8")
+    assert "<h1>Does joint training collude on houses?</h1>" in page and page.count('data-part="tabular"') == 9
+    assert "Fidelity" not in page and "Facebook" not in page and "what the paper says" not in page
     log = (results / "logs/prepare/houses.parquet.log").read_text()
     assert "categories: city (3: north, 'old town, east', south)" in log
     config = yaml.safe_load((results / "config.yaml").read_text())
@@ -91,6 +94,7 @@ def test_an_edit_of_the_table_makes_what_depends_on_it_anew_and_nothing_is_done_
         "figure",
         "claims_part",
         "claims",
+        "report",
     }
     assert set(jobs) - {"total", "all"} == rules
     (study / "houses.csv").rename(study / "moved.csv")  # what is made stays, and can be drawn again

@@ -3,6 +3,7 @@
 # Requires: config.yaml (with the presets laid over it); a wrong configuration ends here, in one sentence
 # Produces: nothing
 import gc
+import hashlib
 import os
 import shlex
 import sys
@@ -13,7 +14,8 @@ from snakemake.exceptions import WorkflowError
 # A plan makes half a million objects, and keeps them: fewer rounds of garbage collection save a sixth of its time.
 gc.set_threshold(200_000, 20, 20)
 
-ROOT = Path(workflow.basedir)
+ROOT = Path(workflow.current_basedir).parents[1]
+TEMPLATES = ROOT / "src/learner_collusion/publishing/templates"
 sys.path.insert(0, str(ROOT / "src"))
 
 from learner_collusion.errors import UserError
@@ -29,7 +31,7 @@ from learner_collusion.plan import (
     tables,
 )
 from learner_collusion.plan.guard import guarded, without_gpu
-from learner_collusion.plan.provenance import outdated_library
+from learner_collusion.plan.provenance import fingerprint, outdated_library
 from learner_collusion.publishing.registry import TABLES
 
 # Jobs use the interpreter that runs Snakemake (unless a conda environment comes before it) and the code of this clone. A
@@ -107,15 +109,8 @@ PUBLISHED = (
 )
 TABLE_NAMES = {*CONFIG["tables"]}
 
-# What `all` makes: of the images the experiments, of ImageNet the models that are enabled.
-MADE_FIGURES = [
-    name
-    for name, figure in FIGURES.items()
-    if any(
-        families.makes(CONFIG, *source) for source in families.sources(CONFIG, figure)
-    )
-]
-MADE_TABLES = [name for name, table in TABLES.items() if table.part in PARTS]
+# What `all` makes.
+MADE_FIGURES, MADE_TABLES = settings.made_figures(CONFIG), settings.made_tables(CONFIG)
 DATASETS = [name for name in TABULAR["datasets"] if "tabular" in PARTS]
 DATASETS += [
     name for name in cells.datasets(CONFIG, IMAGES["enabled"]) if "images" in PARTS
@@ -300,3 +295,21 @@ def of_the_tabular_half(wildcards):
 def records_of(stage):
     """The records that a figure, a table or a part of the claims reads; Figures 1 and 7 to 9 read none, nor do most tables."""
     return lambda wildcards: makers.records_of(CONFIG, stage, wildcards[0])
+
+
+def judged_claims(wildcards):
+    """All verdicts, where the configuration makes a part that is judged."""
+    return ["results/claims.parquet"] * any(part in parts.JUDGED for part in PARTS)
+
+
+def page_code():
+    """The code of the page, its templates, and what the registries say of figures and tables."""
+    shown = [
+        text
+        for registry in (FIGURES, TABLES)
+        for entry in registry.values()
+        for text in (entry.shows, entry.caption)
+    ]
+    shown += [path.read_text(encoding="utf-8") for path in sorted(TEMPLATES.iterdir())]
+    digest = hashlib.sha256("\n".join(shown).encode()).hexdigest()
+    return fingerprint("stages.report", f"={digest}")

@@ -2,7 +2,8 @@
 #
 # Requires: results/records/tabular/<dataset>.parquet, results/images/.../history.parquet
 # Produces: results/records/{tabular,images,images/<experiment>,sensitivity}.parquet, results/figures/<figure>.{pdf,png,csv},
-#           results/tables/<table>.{md,parquet}, results/claims/<part>.{md,parquet}, results/claims.{md,parquet}
+#           results/tables/<table>.{md,parquet}, results/claims/<part>.{md,parquet}, results/claims.{md,parquet},
+#           results/illustration.parquet, results/report.html
 
 
 rule aggregate:
@@ -195,5 +196,69 @@ rule claims:
             --records {input.parts:q} \
             --output {output.markdown:q} \
             --parquet {output.parquet:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule illustrate:
+    """Train the small ensemble of Figure 1 at each beta of the slider in the report; takes a second."""
+    input:
+        settings="results/settings/illustrate.yaml",
+    output:
+        points="results/illustration.parquet",
+    log:
+        "results/logs/illustrate/all.log",
+    benchmark:
+        "results/benchmarks/illustrate/all.tsv"
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        runtime=10,
+        mem_mb=1000,
+    params:
+        planned=planned("illustrate", "all"),
+    shell:
+        """
+        python -m learner_collusion illustrate \
+            --settings {input.settings:q} \
+            --planned {params.planned:q} \
+            --output {output.points:q} \
+            2>&1 | tee {log:q}
+        """
+
+
+rule report:
+    """All results as one page: claims as a table, every figure, and a picture that moves."""
+    input:
+        settings="results/settings/report.yaml",
+        configuration="results/config.yaml",
+        claims=judged_claims,
+        records=[parts.records("tabular")] if "tabular" in PARTS else [],
+        figures=expand("results/figures/{figure}.png", figure=MADE_FIGURES),
+        tables=expand("results/tables/{table}.md", table=MADE_TABLES),
+        points="results/illustration.parquet",
+    output:
+        page=report(
+            "results/report.html", caption="../report/page.rst", category="claims"
+        ),
+    log:
+        "results/logs/report/all.log",
+    benchmark:
+        "results/benchmarks/report/all.tsv"
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        runtime=10,
+        mem_mb=1000,
+    params:
+        code=page_code(),
+    shell:
+        """
+        python -m learner_collusion report \
+            --settings {input.settings:q} \
+            --results results \
+            --output {output.page:q} \
             2>&1 | tee {log:q}
         """

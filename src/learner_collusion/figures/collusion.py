@@ -1,14 +1,9 @@
 """Figure 1: learner collusion in a real small ensemble, trained here in a second."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..data.splits import Split
-from ..models.mlp import Network, initial_parameters
-from ..seeds import generator
-from ..training.engines import predict, train_sweep
-from ..training.sweep import Settings, batch_permutations
+from ..training.illustration import train
 from .style import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, legend, panels, save, sns
 
 _TITLES = {0.0: "Independent training", 1.0: "Joint training"}
@@ -19,7 +14,7 @@ _INPUTS = (-1.0, 1.0)  # on the grid; the predictions at these two are the axes 
 def illustrate(settings, records, output) -> None:
     """Train the learners on a noisy sine, independently and jointly, and draw them with their ensemble: in output space, as
     the paper does, and against the input."""
-    x, y, drawn, fits = _train(settings.illustration, settings.seed)
+    x, y, drawn, fits = train(settings.illustration, settings.seed, list(_TITLES))
     learners = [name for name in drawn if name.startswith("f")]
     colours = dict(zip(learners, _palette(len(learners)), strict=True))
     figure, axes = panels(1 + len(_TITLES), width=3.1, height=2.5)
@@ -78,29 +73,6 @@ def _output_space(panel: Axes, drawn: pd.DataFrame, colours: dict[str, str]) -> 
 
 def _symbol(learner: str) -> str:
     return f"$f_{{{learner[1:]}}}$"
-
-
-def _train(illustration: dict, seed: int) -> tuple[np.ndarray, np.ndarray, pd.DataFrame, pd.DataFrame]:
-    """The data x and y; a row per beta and grid point with the columns beta, x, ensemble, f1, f2, ..; ERR and DIV of the
-    training data by beta."""
-    random = generator(seed, "illustration")
-    x = np.sort(random.uniform(-3, 3, illustration["rows"])).astype(np.float32)[:, None]
-    y = (np.sin(1.5 * x[:, 0]) + 0.15 * random.normal(size=len(x))).astype(np.float32)
-    network = Network(1, illustration["learners"], illustration["hidden_units"], 1)
-    epochs = illustration["epochs"]
-    training = Settings(illustration["learning_rate"], 0.0, len(x), epochs, epochs)
-    initial = initial_parameters(network, random)
-    batches = batch_permutations(len(x), epochs, random)
-    grid = np.linspace(-3, 3, 241, dtype=np.float32)[:, None]
-    drawn, fits = [], {}
-    for trained in train_sweep(network, Split(x, y, x, y), training, list(_TITLES), initial, batches):
-        f, at_data = (predict(network, trained.last, inputs) for inputs in (grid, x))
-        learners = {f"f{j + 1}": f[:, j].astype(float) for j in range(network.learners)}
-        columns = {"beta": trained.beta, "x": grid[:, 0].astype(float), "ensemble": f.mean(1).astype(float)}
-        drawn.append(pd.DataFrame(columns | learners))
-        div = float(((at_data - at_data.mean(1, keepdims=True)) ** 2).mean())
-        fits[trained.beta] = {"err": float(((at_data.mean(1) - y) ** 2).mean()), "div": div}
-    return x[:, 0], y, pd.concat(drawn), pd.DataFrame.from_dict(fits, orient="index")
 
 
 def _palette(learners: int) -> list:

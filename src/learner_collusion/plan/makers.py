@@ -35,6 +35,8 @@ def roots(stage: str, name: str, settings: dict) -> tuple[str, ...]:
     if stage == "table":
         model = TABLES[name].model
         return (whole, f"publishing.{TABLES[name].make}", *(builder_code(model) if model else ()))
+    if stage == "illustrate":
+        return (whole,)
     if stage in ("train_images", "train_imagenet"):
         return (whole, *builder_code(first[2 if stage == "train_images" else 1]))
     learner = settings.get("train_tabular", settings).get("learner")
@@ -56,7 +58,7 @@ def code(stage: str, name: str, settings: dict) -> str:
 def part_of(stage: str, name: str) -> str | None:
     """The part of a stage's settings that a job reads; None where it reads none."""
     first = name.split("/")
-    if stage in ("tune", "train_tabular", "evaluate"):
+    if stage in ("tune", "train_tabular", "evaluate", "illustrate"):
         return ""
     if stage == "aggregate":
         return "sensitivity" if first[0] == "sensitivity" else None

@@ -104,10 +104,15 @@ def read(record: Path) -> Owner | None:
         return None
 
 
+def lives_here(owner: Owner) -> bool | None:
+    """Whether a process of this machine lives; None for one of another machine."""
+    return owner.started == _started(owner.pid) if owner.machine == _machine() else None
+
+
 def alive(owner: Owner, record: Path, say: Say) -> bool:
     """Whether the process that wrote `record` lives; takes up to `SILENT_SECONDS` where that is on another machine."""
-    if owner.machine == _machine():
-        return owner.started == _started(owner.pid)
+    if (here := lives_here(owner)) is not None:
+        return here
     say(f"The last run here was {owner}: watching for {SILENT_SECONDS:.0f} seconds whether it still lives.")
     before, end = _text(record), time.monotonic() + SILENT_SECONDS
     while time.monotonic() < end:

@@ -18,7 +18,7 @@ from ..figures.registry import FIGURES
 from ..models.registry import MODELS
 from ..publishing.registry import TABLES
 from ..records.identity import digest
-from . import configuration, families, sensitivity
+from . import configuration, families, sensitivity, tables
 from .compare import compare, marked
 from .families import FAMILIES, imagenet, images
 from .parts import RECORDED
@@ -177,6 +177,37 @@ def _of_variant(config: dict, paper: dict, stage: str, dataset: str) -> dict:
     return found
 
 
+def _illustrate(config: dict, paper: dict, part: str) -> dict:
+    """What the report's picture that moves is trained with."""
+    betas = config.get("report", paper["report"])["betas"]
+    return {"seed": config["seed"], "illustration": config["illustration"], "betas": betas}
+
+
+def _report(config: dict, paper: dict, part: str) -> dict:
+    """What the report shows, in the order of the paper: figures and tables that this configuration makes."""
+    own = tables.own_names(config, paper)
+    return {
+        "fidelity": config["fidelity"],
+        "study": {name: config["tables"][name]["title"] for name in own},
+        "figures": made_figures(config),
+        "tables": made_tables(config),
+    }
+
+
+def made_figures(config: dict) -> list[str]:
+    """The figures that `all` makes: of the images the experiments, of ImageNet the models that are enabled."""
+    return [
+        name
+        for name, figure in FIGURES.items()
+        if any(families.makes(config, *source) for source in families.sources(config, figure))
+    ]
+
+
+def made_tables(config: dict) -> list[str]:
+    """The tables that `all` makes."""
+    return [name for name, table in TABLES.items() if table.part in config["parts"]]
+
+
 def _entry(claim) -> dict:
     return {name: dict(v) if isinstance(v, dict) else v for name, v in vars(claim).items()}
 
@@ -189,6 +220,8 @@ _TAKE = {
     "claims": _claims,
     "sensitivity": _sensitivity,
     "aggregate": _variants,
+    "illustrate": _illustrate,
+    "report": _report,
 }
 
 

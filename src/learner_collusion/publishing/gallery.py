@@ -48,7 +48,7 @@ def build(results: Path, gallery: Path, cores: int) -> None:
         if not list(results.glob(pattern)):
             raise UserError(f"{results} has no {pattern}: run the workflow to its end first.")
     for path in (path for pattern in _KEPT for path in sorted(results.glob(pattern)) if path.is_file()):
-        if path.parent.name == "figures" and _is_empty(path.with_suffix(".csv")):
+        if path.parent.name == "figures" and is_empty(path.with_suffix(".csv")):
             (gallery / path.name).unlink(missing_ok=True)  # of an earlier build
             continue
         # figures, tables and records lie flat beside the README that shows them; claims keep their folder
@@ -97,27 +97,27 @@ def _index(gallery: Path) -> str:
 def _figures(results: Path, gallery: Path) -> Iterator[str]:
     """Each figure with its caption and what it lacks of the paper's settings; those without a number in one line."""
     for name, figure in FIGURES.items():
-        title = f"{_number(name)}: {figure.shows}"
+        title = f"{number(name)}: {figure.shows}"
         if (gallery / f"{name}.png").exists():
             yield f"## {title}\n\n![{title}]({name}.png)\n\n{figure.caption} Numbers: [{name}.csv]({name}.csv)\n\n"
-            if lacks := _description(gallery / f"{name}.png"):
+            if lacks := description(gallery / f"{name}.png"):
                 yield f"*{lacks}*\n\n"
         elif (results / f"figures/{name}.png").exists():
-            yield f"{title}: not drawn. {_description(results / f'figures/{name}.png')}\n\n"
+            yield f"{title}: not drawn. {description(results / f'figures/{name}.png')}\n\n"
 
 
-def _number(name: str) -> str:
+def number(name: str) -> str:
     """A figure as the paper counts it, or by its name where it is not the paper's."""
     first = name.split("_")[0]
     return f"Figure {first.removeprefix('fig')}" if first.startswith("fig") else name.capitalize()
 
 
-def _is_empty(numbers: Path) -> bool:
+def is_empty(numbers: Path) -> bool:
     """Whether a figure's CSV has its names alone: none of its data sets was available."""
     return numbers.exists() and len(numbers.read_text(encoding="utf-8").splitlines()) == 1
 
 
-def _description(image: Path) -> str:
+def description(image: Path) -> str:
     """What `figures.style.save` wrote into the PNG's metadata: how its settings differ from the paper's, and what is left out."""
     from PIL import Image
 
@@ -131,15 +131,15 @@ def _provenance(results: Path, gallery: Path, cores: int) -> str:
 
     known = [parquet.read_metadata(path) for path in sorted(results.glob("records/*.parquet"))]
     text = "## Provenance\n\n"
-    if engines := sorted({engine for metadata in known for engine in _values(metadata, "engine")}):
+    if engines := sorted({engine for metadata in known for engine in values(metadata, "engine")}):
         text += f"Engine that trained the tabular models: {', '.join(engines)}. "
     versions: dict[str, set[str]] = {}  # of one package several, where machines differ
-    for found in (provenance for metadata in known for provenance in _values(metadata, "provenance")):
+    for found in (provenance for metadata in known for provenance in values(metadata, "provenance")):
         for name, version in found.items():
             versions.setdefault(name, set()).add(version)
     listed = (f"{name} {' and '.join(sorted(found))}" for name, found in sorted(versions.items()))
     text += f"Versions: {', '.join(listed)}.\n\n"
-    devices = sorted({one["device"] for metadata in known for one in _values(metadata, "hardware")})
+    devices = sorted({one["device"] for metadata in known for one in values(metadata, "hardware")})
     text += f"Image cells were trained on: {', '.join(devices)}.\n\n" if devices else ""
     text += f"Machine: {_processor()}, {cores} cores, {platform.system()}.\n\n"
     with open(gallery / TIMES, newline="", encoding="utf-8") as file:
@@ -161,17 +161,17 @@ def _write_times(results: Path, gallery: Path) -> None:
     write_text(gallery / TIMES, "\n".join(lines) + "\n")
 
 
-def _values(metadata, key: str) -> Iterator:
+def values(metadata, key: str) -> Iterator:
     """What nested metadata hold under `key`, at any depth."""
     if isinstance(metadata, dict):
         for name, value in metadata.items():
             if name == key:
                 yield value
             else:
-                yield from _values(value, key)
+                yield from values(value, key)
     elif isinstance(metadata, list):
         for value in metadata:
-            yield from _values(value, key)
+            yield from values(value, key)
 
 
 def _times(path: Path) -> tuple[float, float]:

@@ -1,26 +1,31 @@
-"""Run Snakemake with one line that says how far it is, and show the results at the end.
+"""Run Snakemake with one line that says how far it is, one for each training, and show the results at the end.
 
 Example: learner-collusion run --title Demo --results results -- snakemake --cores 2
 """
 
 import contextlib
-import re
+import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-_STEPS = re.compile(r"(\d+) of (\d+) steps \((\d+)%\) done")
-_RULE = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):")
-_WILDCARDS = re.compile(r"^    wildcards: (.*)")
-_PLAIN_SECONDS = 15  # between two lines where there is no terminal
+from . import progress
+
+_PLAIN_SECONDS = 15.0  # between two lines where there is no terminal, at first
+_PLAIN_SHARE = 0.05  # of the time so far: after an hour a line every three minutes
+_REFRESH_SECONDS = 0.2  # of the lines of a terminal
+_SILENT_SECONDS = 1.0  # without a line of Snakemake's, after which the trainings are looked at
 _TAIL = 25  # lines of the log that are shown after a failure
 _GRACE_SECONDS = 10
+_MOST = 8  # trainings that are shown
+_END = object()
 
-# Called with what runs now, and how many of how many steps are done (0 of 0 before the first).
-Show = Callable[[str, int, int], None]
+# Called with what is known of the run.
+Show = Callable[[progress.Run], None]
 
 
 def add_arguments(parser) -> None:
@@ -44,19 +49,20 @@ def run(options) -> int:
         show(options.results)
 
     command = options.workflow[1:] if options.workflow[0] == "--" else options.workflow
-    return execute(options.title, command, options.log, end)
+    return execute(options.title, command, options.log, end, options.results.parent)
 
 
-def execute(title: str, command: list[str], log: Path, end: Callable[[], None]) -> int:
+def execute(title: str, command: list[str], log: Path, end: Callable[[], None], folder: Path = Path(".")) -> int:
     """Run `command` with its output in `log`, print how far it is, and call `end` if it succeeds; returns its exit code.
 
-    On a terminal the progress is one line that changes, elsewhere a line now and then.
+    On a terminal the progress is one line that changes, and one for each training; elsewhere a line now and then. `folder` is
+    where the command works: there lie the logs of its jobs.
     """
     print(title, flush=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        with open(log, "w", encoding="utf-8") as file, _progress() as show:
+        with open(log, "w", encoding="utf-8") as file, _progress(folder) as show:
             follow(_copied(process.stdout, file), show)
         code = process.wait()
     except KeyboardInterrupt:
@@ -75,68 +81,106 @@ def _stop(process: subprocess.Popen) -> None:
     """Let the command end its jobs. A terminal has sent it the signal, too; otherwise it gets it here."""
     with contextlib.suppress(KeyboardInterrupt):
         try:
-            process.communicate(timeout=_GRACE_SECONDS)  # reads on: a command that cannot print does not end
+            process.wait(timeout=_GRACE_SECONDS)  # `_copied` reads on: a command that cannot print does not end
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)
-            process.communicate()
+            process.wait()
     if process.poll() is None:
         process.terminate()
 
 
-def follow(lines: Iterable[str], show: Show) -> None:
-    """Read Snakemake's output, and call `show` with each job that starts and each step that is done."""
-    done, total, rule = 0, 0, ""
+def follow(lines: Iterable[str | None], show: Show) -> None:
+    """Read Snakemake's output, and call `show` whenever it tells how far the run is, and where nothing came for a while (None)."""
+    run = progress.Run()
     for line in lines:
-        if found := _STEPS.search(line):
-            done, total = int(found[1]), int(found[2])
-        elif found := _RULE.match(line):
-            rule = found[1].replace("_", " ")
-        elif found := _WILDCARDS.match(line):
-            rule = f"{rule.split(' (')[0]} ({found[1]})"
-        else:
+        if line is None or progress.advance(run, line.rstrip("\n")):
+            show(run)
+
+
+def _copied(stream, file) -> Iterator[str | None]:
+    """The lines of a stream, as they come, also written to a file; None where none came for a while."""
+    lines: queue.SimpleQueue = queue.SimpleQueue()
+
+    def read() -> None:
+        for line in stream:
+            lines.put(line)
+        lines.put(_END)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        try:
+            line = lines.get(timeout=_SILENT_SECONDS)
+        except queue.Empty:
+            yield None
             continue
-        show(rule, done, total)
-
-
-def _copied(lines: Iterable[str], file) -> Iterator[str]:
-    for line in lines:
+        if line is _END:
+            return
         file.write(line)
+        file.flush()
         yield line
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Show]:
-    with _live_line() if sys.stdout.isatty() else contextlib.nullcontext(_plain_lines()) as show:
+def _progress(folder: Path) -> Iterator[Show]:
+    with _live_lines(folder) if sys.stdout.isatty() else contextlib.nullcontext(_plain_lines(folder)) as show:
         yield show
 
 
+def told(run: progress.Run, folder: Path) -> tuple[str, list[str]]:
+    """Where a run stands, in a line, and a line for each training that says how far it is."""
+    known, now = progress.trainings(run, folder), time.time()
+    parts = [progress.counted(run), progress.remaining(progress.left(run, now, known))]
+    trainings = [
+        f"{run.running[number]}: {one.words}, {progress.span(max(now - run.running[number].began, 0.0))}"
+        for number, one in known.items()
+    ]
+    return ", ".join(filter(None, parts)), trainings
+
+
 @contextlib.contextmanager
-def _live_line() -> Iterator[Show]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+def _live_lines(folder: Path) -> Iterator[Show]:
+    """One line for the run, and one for each training that says how far it is."""
+    from rich.console import Group
+    from rich.live import Live
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.table import Column
+    from rich.text import Text
 
     text = TextColumn(
         "{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"), markup=False
     )
-    columns = (SpinnerColumn(), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), text)
-    with Progress(*columns, transient=True, expand=True) as progress:
-        task = progress.add_task("starting", total=None)
+    bar = Progress(SpinnerColumn(), BarColumn(16), TimeElapsedColumn(), text, expand=True)
+    task = bar.add_task("starting", total=None)
+    with Live(Group(bar), transient=True, refresh_per_second=4) as live:
+        last = 0.0
 
-        def show(rule: str, done: int, total: int) -> None:
-            progress.update(task, description=rule or "starting", completed=done, total=total or None)
+        def show(run: progress.Run) -> None:
+            nonlocal last
+            if time.monotonic() - last < _REFRESH_SECONDS and not run.ended:
+                return  # the next line, or the silence after this one, shows it
+            last = time.monotonic()
+            line, trainings = told(run, folder)
+            latest = f": {run.latest}" if run.latest and not trainings else ""
+            bar.update(task, description=line + latest, completed=run.done, total=run.total or None)
+            shown = [Text(f"  {one}", no_wrap=True, overflow="ellipsis") for one in trainings[:_MOST]]
+            live.update(Group(bar, *shown))
 
         yield show
 
 
-def _plain_lines() -> Show:
-    start, last = time.monotonic(), 0.0
+def _plain_lines(folder: Path) -> Show:
+    """A line now and then, less often the longer the run takes: a log is read later."""
+    start, last, before = time.monotonic(), -_PLAIN_SECONDS, ""
 
-    def show(rule: str, done: int, total: int) -> None:
-        nonlocal last
+    def show(run: progress.Run) -> None:
+        nonlocal last, before
         now = time.monotonic()
-        if now - last > _PLAIN_SECONDS:
-            last = now
-            steps = f"{done} of {total} steps" if total else "starting"
-            print(f"{steps}, {now - start:.0f} s: {rule}", flush=True)
+        if now - last < max(_PLAIN_SECONDS, _PLAIN_SHARE * (now - start)) or not run.latest:
+            return
+        line, trainings = told(run, folder)
+        text = f"{line}, {progress.span(now - start)} so far: {'; '.join(trainings[:_MOST]) or run.latest}"
+        if text != before:
+            last, before = now, text
+            print(text, flush=True)
 
     return show

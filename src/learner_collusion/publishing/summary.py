@@ -19,7 +19,7 @@ from .claims import Overview, overview, sentence
 
 _WIDTH = 80
 _COLOURS = {HOLDS: "green", FAILS: "bold red", UNDECIDED: "yellow"}
-# To be opened first: the first of them that was made.
+# To be opened first where there is no page: the first of them that was made.
 _FIRST = ("fig2_diversity", "fig6_practical", "fig15_cnn", "fig18_learner_dropout")
 
 
@@ -122,7 +122,7 @@ def _lines(rows: Iterable[tuple[str, str, str, str]], style: str = "") -> Table:
 
 def _where(results: Path) -> Iterator[Text]:
     yield Text()
-    made = [results / f"figures/{name}.png" for name in _FIRST]
+    made = [results / "report.html", *(results / f"figures/{name}.png" for name in _FIRST)]
     if first := next((path for path in made if path.exists()), None):
         yield Text(f"Open first: {first}", style="bold")
     yield Text(f"Figures:    {results / 'figures'} (PDF, PNG, and their numbers as CSV)")

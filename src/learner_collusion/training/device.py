@@ -30,7 +30,8 @@ def prepare_device(hardware: Hardware) -> torch.device:
         return torch.device("cpu")
     if not torch.cuda.is_available():
         raise UserError(
-            "The device is 'cuda', but PyTorch sees no GPU here: set images.hardware.device, or --device, to cpu."
+            "The device is 'cuda', but PyTorch sees no GPU here: set `device` of images.hardware or imagenet.hardware, or "
+            "--device, to cpu."
         )
     names = [str(torch.cuda.get_device_properties(i).uuid) for i in range(torch.cuda.device_count())]
     position = lock_free_gpu(names)

@@ -122,9 +122,12 @@ def train(
 
 
 def build(cell: Cell, protocol: Protocol, classes: int) -> Ensemble:
-    """The untrained ensemble of a cell, with the keys of the protocol that its model takes."""
-    names = MODELS[cell.model].options if cell.model in MODELS else ()
-    options = {name: getattr(protocol, name) for name in names if getattr(protocol, name) is not None}
+    """The untrained ensemble of a cell, with the keys of the protocol that its model takes; a class of the user's: its own options."""
+    if cell.model in MODELS:
+        names = MODELS[cell.model].options
+        options = {name: getattr(protocol, name) for name in names if getattr(protocol, name) is not None}
+    else:
+        options = protocol.learner_options
     return ensemble(cell.model, cell.learners, classes, protocol.width, **options)
 
 

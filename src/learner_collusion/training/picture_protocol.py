@@ -1,6 +1,6 @@
 """How an ensemble is trained on pictures from files (Table 1, Figure 6 right; Appendix B)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from .protocol import Subset
@@ -38,5 +38,6 @@ class PictureProtocol:
     cache: int | None = None
     scaled: bool = False
     subset: Subset = Subset()  # noqa: RUF009 (frozen)
+    learner_options: dict[str, int | float | str | bool] = field(default_factory=dict)  # of a class of the user's
 
     top: ClassVar[int] = 5  # the label among so many classes of highest probability counts as a hit, too

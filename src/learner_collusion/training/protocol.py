@@ -1,6 +1,6 @@
 """What one training of an image ensemble is: the cell, its protocol, and the hardware that it runs on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from ..errors import UserError
@@ -47,6 +47,7 @@ class Protocol:
     evaluate_train: bool = False
     variant: str | None = None
     dropout: float | None = None
+    learner_options: dict[str, int | float | str | bool] = field(default_factory=dict)  # of a class of the user's
 
     # What the loop asks of every protocol, and only that of pictures has as keys (`picture_protocol`).
     rate_patience: ClassVar[None] = None

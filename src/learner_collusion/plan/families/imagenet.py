@@ -7,6 +7,7 @@ from ...data.registry import MIRROR_VARIABLE
 from ...errors import UserError
 from ...models.registry import title
 from .alike import alike
+from .users_class import check_has_class
 
 PLACE = "imagenet.datasets"
 _OF_THE_MODEL = ("learners", "precision")  # keys of a model that are none of the protocol
@@ -151,8 +152,12 @@ def check(config: dict) -> None:
         raise UserError(
             f"{where}.hardware has {processes} gpus_per_job on {nodes} nodes: choose a multiple of the nodes."
         )
+    if imagenet["protocol"].get("learner_options"):
+        check_has_class("imagenet.protocol", imagenet["enabled"])
     for model in imagenet["enabled"]:
         keys = protocol(config, model)
+        if imagenet["models"][model].get("learner_options"):
+            check_has_class(f"imagenet.models.{model}", [model])
         if keys["batch_size"] % (processes * keys["accumulate"]):
             raise UserError(
                 f"{where}.models.{model} has a batch_size of {keys['batch_size']}, which {processes} GPUs and "

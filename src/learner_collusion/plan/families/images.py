@@ -6,6 +6,7 @@ from ...figures.registry import FIGURES
 from ...models.registry import title
 from .alike import alike
 from .distinct import check_distinct
+from .users_class import check_has_class
 
 PLACE = "images.datasets"
 
@@ -59,7 +60,7 @@ def protocol(config: dict, name: str) -> dict:
             )
         seen.append(base)
         keys = protocols[base] | keys
-    for key in protocols["sgd"]:
+    for key in (key for key in protocols["sgd"] if key != "learner_options"):
         if key not in keys:
             raise UserError(
                 f"The configuration's images.protocols.{name} lacks {key!r}: add it, or name a protocol that has it as `base`."
@@ -124,7 +125,9 @@ def check(config: dict) -> None:
     for name, declared in images["datasets"].items():
         _check_classes(name, declared)
     for name in images["protocols"]:
-        protocol(config, name)
+        if protocol(config, name).get("learner_options"):
+            using = [e for e in images["experiments"].values() if e["protocol"] == name]
+            check_has_class(f"images.protocols.{name}", [model for e in using for model in e["models"]])
     for name, experiment in images["experiments"].items():
         where = f"The configuration's images.experiments.{name}"
         check_distinct(experiment, f"images.experiments.{name}")
