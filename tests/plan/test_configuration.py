@@ -224,7 +224,7 @@ def numbers(schema, path=()):
 
 
 # What a class of the user's is built with, and a word of a table, may be any number; a change is checked as what it makes.
-USERS = ("learner_options", "grid", "missing", "change")
+USERS = ("options", "learner_options", "grid", "missing", "change")
 
 
 def test_no_number_is_without_bounds(config):

@@ -125,5 +125,5 @@ def test_each_family_loads_what_it_uses_and_no_more(folder):
     }  # fmt: skip
     assert data_modules("from learner_collusion.data import splits") == {"splits"}  # without the reader of raw tables
     fetched = f"fetch.fetch_images('digits', { {'source': 'digits'} | network }, 'd.tar')"
-    assert data_modules(fetched) == {"images", "image_arrays", "sources", "digits"}
+    assert data_modules(fetched) == {"images", "image_arrays", "sources", "archives", "digits"}
     assert data_modules(f"prepare.prepare_images('digits', {given}, 'd.tar', 'd.npz')") == data_modules(fetched)
