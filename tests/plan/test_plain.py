@@ -62,6 +62,7 @@ def test_the_papers_configuration_is_plain(config):
     ("text", "words"),
     [
         ("a: 1\nb: 2\na: 3\n", "the key 'a' stands on line 1 and on line 3"),
+        ("a: [{b: 1, b: 2}]", "the key 'b' stands on line 1 and on line 1"),
         ("a:\n  b: 1\n  c: 2\n  b: 3\n", "the key 'b' stands on line 2 and on line 4"),
         ("[" * 5000, "is not valid YAML"),
         ("a: !!python/object/apply:os.system [x]", "is not valid YAML"),
@@ -83,3 +84,5 @@ def test_merged_keys_are_not_said_twice(tmp_path):
     path = tmp_path / "x.yaml"
     path.write_text("a: &a {b: 1, c: 2}\nd: {<<: *a, b: 3}\n")
     assert configuration.load(path)["d"] == {"b": 3, "c": 2}
+    path.write_text("x: {y: {z: &z {<<: &w {b: 1}, b: 2}}}\nd: {<<: *z}\n")  # d is put together first
+    assert configuration.load(path)["d"] == {"b": 2}

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from workflows import ROOT, plan, planned, processor_seconds, snakemake
 
+from learner_collusion.plan import guard
 from learner_collusion.plan.settings import take
 
 
@@ -76,6 +77,32 @@ def test_imagenet_that_is_not_there_is_one_sentence_before_any_job(tmp_path):
     assert (
         result.returncode != 0
         and "ImageNet is not available: there is no imagenet here. Set imagenet.datasets" in output
+    )
+    assert "most recent call" not in output and not (tmp_path / "results").exists()
+
+
+def test_a_key_that_stands_twice_is_told_and_braces_are_no_wildcards(tmp_path):
+    preset = tmp_path / "mine.yaml"
+    run = ("--cores", "1", "--directory", tmp_path / "run", "--configfile", "workflow/presets/ci.yaml", preset, "--")
+    preset.write_text("tabular: {runs: 3, runs: 2}\n")
+    refused = plan(*run, "all")
+    assert refused.returncode != 0 and "the key 'runs' stands on line 1 and on line 1" in refused.stdout
+    preset.write_text("tables: {diabetes: {title: 'a {b} {0}'}}\n")
+    assert planned(plan(*run, "results/config.yaml")) == {"configuration": 1, "total": 1}
+
+
+def test_jobs_that_need_a_gpu_are_told_before_the_first_one(tmp_path):
+    if guard.has_gpu():
+        pytest.skip("this machine has a GPU")
+    cell = "results/images/sgd/digits/resnet18/m5-probability/drop0/beta0/run0/history.parquet"
+    device = ("--config", "images={hardware: {device: cuda}}")
+    result = snakemake(
+        "--cores", "1", "--directory", tmp_path, "--configfile", "workflow/presets/ci.yaml", *device, "--", cell
+    )
+    output = result.stdout + result.stderr
+    assert (
+        result.returncode != 0
+        and "This machine has no GPU, which train_images would need: set the device to cpu" in output
     )
     assert "most recent call" not in output and not (tmp_path / "results").exists()
 

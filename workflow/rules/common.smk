@@ -63,9 +63,11 @@ os.environ.update(
 def checked(config):
     """The configuration and the paper's, or one sentence on what is wrong."""
     paper = configuration.load(configuration.PAPER)
+    files = getattr(workflow, "configfiles", [])
     try:
+        for file in files:  # Snakemake takes the last of two equal keys
+            configuration.load(file)
         configuration.check(config)
-        files = getattr(workflow, "configfiles", [])
         return tables.complete(config, paper, files, STARTED_IN), paper
     except UserError as error:
         raise WorkflowError(str(error)) from None

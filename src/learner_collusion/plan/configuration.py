@@ -56,13 +56,30 @@ def load(path: str | Path) -> dict:
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    def construct_mapping(self, node, deep=False):
-        seen: dict[str, int] = {}
-        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+    def get_single_node(self):
+        node = super().get_single_node()
+        _refuse_twice(node)  # before `<<` puts the keys of another mapping beside those that replace them
+        return node
+
+
+def _refuse_twice(top: yaml.Node | None) -> None:
+    waiting, known = [top], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in known or not isinstance(node, yaml.CollectionNode):
+            continue
+        known.add(id(node))
+        lines: dict[str, int] = {}
+        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+            waiting.append(value)
             line = key.start_mark.line + 1
-            if key.tag == "tag:yaml.org,2002:str" and seen.setdefault(key.value, line) != line:
-                raise yaml.YAMLError(f"the key {key.value!r} stands on line {seen[key.value]} and on line {line}")
-        return super().construct_mapping(node, deep)
+            if key.tag != "tag:yaml.org,2002:str":
+                continue
+            if key.value in lines:
+                raise yaml.YAMLError(f"the key {key.value!r} stands on line {lines[key.value]} and on line {line}")
+            lines[key.value] = line
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
 
 
 def use_mirror(config: dict, start: str | Path) -> None:

@@ -40,10 +40,15 @@ def guarded(workflow, say: Callable[[str], None], failure: type[Exception]) -> C
 _DEVICES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 
 
+def has_gpu() -> bool:
+    """Whether a driver has made the device of a GPU here; whether PyTorch can use it a job will tell."""
+    return any(map(os.path.exists, _DEVICES))
+
+
 def without_gpu(workflow) -> str:
     """A sentence where jobs that need a GPU would run on this machine, which has none; else empty. Called when it is known which jobs
     run, and before the first one."""
-    if workflow._executor_plugin.name != "local" or any(map(os.path.exists, _DEVICES)):
+    if workflow._executor_plugin.name != "local" or has_gpu():
         return ""
     names = sorted({job.rule.name for job in workflow.dag.needrun_jobs() if job.resources.get("gpu")})
     if not names:
