@@ -81,7 +81,8 @@ def _other_code() -> None:
         return _OTHER if trains else known(*roots)
 
     def generator(*identity) -> np.random.Generator:
-        return drawn(*identity, "other") if "optimiser" in identity or "train" in str(identity) else drawn(*identity)
+        data = {"drawn", "sample", "dropped"} & set(map(str, identity))  # of stages that are as they were
+        return drawn(*identity) if data else drawn(*identity, "other")
 
     for module in list(sys.modules.values()):
         if getattr(module, "__name__", "").startswith("learner_collusion"):
