@@ -74,7 +74,7 @@ def test_a_cell_is_written_evaluation_by_evaluation(job, mapping):
     metadata = parquet.read_metadata(job.history)
     assert metadata["cell"] == dataclasses.asdict(CELL) and metadata["hardware"]["processes"] == 1
     assert metadata["settings"] == {key: mapping[key] for key in ("seed", "dataset")} | {
-        "protocol": mapping["protocol"] | {"cache": None, "scaled": False}
+        "protocol": mapping["protocol"] | {"cache": None, "scaled": False, "learner_options": {}}
     }
     assert not Path(job.checkpoint).exists()
 

@@ -50,7 +50,7 @@ def test_the_preset_plans_every_variant_and_the_paper_plans_none(tmp_path):
     )
     assert result.returncode == 0, result.stderr[-2000:]
     jobs = planned(result)
-    assert jobs["sensitivity"] == 32 and (jobs["tune_dataset"], jobs["table"], jobs["figure"]) == (4, 1, 4)
+    assert jobs["sensitivity"] == 25 and (jobs["tune_dataset"], jobs["table"], jobs["figure"]) == (4, 1, 4)
     assert "sensitivity" not in planned(snakemake("-n", "--cores", "2", "--directory", tmp_path))
 
 

@@ -54,7 +54,8 @@ class Page:
 
 
 def write(results: Path, output: Path, page: Page) -> None:
-    """Write the page of the results in a folder. Errors: UserError where a file is damaged."""
+    """Write the page of the results in a folder, which may be published ones without seals. Errors: UserError where a file is
+    damaged."""
     files = claims_files(results)
     overviews = sorted(
         (one for file in files for one in judged.overview(file)), key=lambda one: list(_SECTIONS).index(one.part)
@@ -111,12 +112,12 @@ def _reduced(page: Page) -> str:
 
 def _findings(results: Path) -> list[str]:
     records = results / "records/tabular.parquet"
-    return findings(parquet.read(records, RECORDS)) if records.exists() else []
+    return findings(parquet.read(records, RECORDS, published=True)) if records.exists() else []
 
 
 def _claims(files: list[Path], overviews: list, page: Page) -> Iterator[dict]:
     """The rows of the table, as `Overview` shows them, with the numbers by which columns are sorted."""
-    raw = [row for file in files for row in parquet.read(file, CLAIMS).to_dict("records")]
+    raw = [row for file in files for row in parquet.read(file, CLAIMS, published=True).to_dict("records")]
     for part in overviews:
         pairs = zip(part.rows.to_dict("records"), (row for row in raw if row["part"] == part.part), strict=True)
         for shown, exact in pairs:
@@ -272,7 +273,7 @@ def _moving(results: Path) -> dict | None:
     path = results / "illustration.parquet"
     if not path.exists():
         return None
-    points = parquet.read(path, ILLUSTRATION)
+    points = parquet.read(path, ILLUSTRATION, published=True)
     data = points[points["line"] == "data"]
     of_data = {"x": _rounded(data["x"]), "y": _rounded(data["value"])}
     names = sorted(name for name in points["line"].unique() if re.fullmatch(r"f\d+", name))
@@ -304,7 +305,9 @@ def _rounded(values) -> list[float]:
 
 def _provenance(results: Path, files: list[Path]) -> dict:
     """Engines, devices and versions that the records and claims name."""
-    known = [parquet.read_metadata(path) for path in [*sorted(results.glob("records/*.parquet")), *files]]
+    known = [
+        parquet.read_metadata(path, published=True) for path in [*sorted(results.glob("records/*.parquet")), *files]
+    ]
     versions: dict[str, set[str]] = {}
     for found in (provenance for metadata in known for provenance in values(metadata, "provenance")):
         for name, version in found.items():

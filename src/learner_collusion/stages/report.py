@@ -39,6 +39,11 @@ def run(options) -> None:
             raise UserError(f"{options.results} holds no results of the workflow: give their folder with --results.")
         options.config = [PAPER, beside]  # results of an earlier version may lack a key that no page needs
     settings = plan.convert(plan.from_options(options, "report"), Settings)
+    if options.settings:  # in the workflow nothing is read that does not say what made it
+        from ..records.identity import look
+
+        for path in [*options.results.glob("*.parquet"), *options.results.glob("records/tabular.parquet")]:
+            look(path)
     write(settings, options.results, options.output or options.results / "report.html")
 
 
