@@ -105,3 +105,22 @@ def test_what_tells_nothing_is_one_sentence(results, capsys):
         assert "does not tell what made it" in capsys.readouterr().err
     assert cli.main(["provenance", "results/none.parquet"]) == 1
     assert "does not exist" in capsys.readouterr().err
+
+
+def test_a_table_of_the_users_is_named_and_looked_at(tmp_path, monkeypatch, capsys):
+    table, raw = tmp_path / "houses.csv", "results/datasets/raw/houses/houses.csv"
+    table.write_text("area,price\n" + "".join(f"{n},{n * n}\n" for n in range(40)))
+    study = tmp_path / "study.yaml"
+    study.write_text(f"tabular: {{datasets: [houses]}}\ntables: {{houses: {{file: {table}, target: price}}}}\n")
+    monkeypatch.chdir(tmp_path)
+    config = ["--config", str(ROOT / "config.yaml"), str(study), "--dataset", "houses"]
+    assert cli.main(["fetch", *config]) == 0 == cli.main(["prepare", *config])
+    capsys.readouterr()
+    assert cli.main(["provenance", "results/datasets/houses.parquet"]) == 0
+    assert f"made from {table}" in " ".join(capsys.readouterr().out.split())
+    table.write_text(table.read_text() + "40,1600\n")
+    assert cli.main(["provenance", raw]) == 1
+    assert f"{table}, which has changed since: run the workflow again" in " ".join(capsys.readouterr().out.split())
+    table.unlink()
+    assert cli.main(["provenance", raw]) == 1
+    assert "which is no longer there" in " ".join(capsys.readouterr().out.split())

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 
+import pytest
 from made_results import write_results
 
 from learner_collusion import cli
+from learner_collusion.errors import UserError
 from learner_collusion.publishing import live
 
 SNAKEMAKE = """
@@ -154,3 +156,25 @@ def test_a_command_that_does_not_exist_is_told(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["run", "--title", "T", "--results", "r", "--", "no-such-program"]) == 1
     assert "no-such-program" in capsys.readouterr().err
+
+
+def test_a_second_run_leaves_the_log_of_the_first_alone(tmp_path):
+    log = tmp_path / "run.log"
+    code = f"""
+import sys
+from pathlib import Path
+from learner_collusion.publishing import live
+live.execute("one", ["sh", "-c", "echo begun; sleep 30; echo ended"], Path({str(log)!r}), lambda: None)
+"""
+    first = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 60
+        while not (log.exists() and "begun" in log.read_text()):
+            assert time.monotonic() < end and first.poll() is None
+            time.sleep(0.05)
+        with pytest.raises(UserError, match="Another run writes .*run.log: wait for its end"):
+            live.execute("two", ["echo", "never"], log, lambda: None)
+        assert log.read_text() == "begun\n"
+    finally:
+        first.kill()
+        first.wait()

@@ -13,6 +13,7 @@ import re
 import textwrap
 from pathlib import Path
 
+from .. import seals
 from ..errors import UserError
 from ..records import identity
 from . import makers
@@ -41,7 +42,7 @@ def chain(path: str) -> list[dict]:
 
     A file has its `file`, `fits` (whether all of what follows is as it was), `checksum` (`state` says what of it is wrong), and
     where it tells who made it `stage`, `name`, `settings`, `code`, `versions`, what else is known of `seed`, `engine` and
-    `device`, and `inputs`. UserError where the first file is missing or tells nothing.
+    `device`, and `inputs`; a raw file its `origin`, which for a file of the user's is compared with what lies there now. UserError where the first file is missing or tells nothing.
     """
     if not Path(path).exists():
         raise UserError(f"{path} does not exist: name a file below results/.")
@@ -57,7 +58,7 @@ def chain(path: str) -> list[dict]:
     first = next(iter(found.values()))
     if "stage" not in first and first["fits"]:
         raise UserError(
-            f"{path} does not tell what made it: it is no result of the workflow, or one from before results did."
+            f"{path} does not tell what made it: name a figure, a table, records or claims that this version has made."
         )
     return list(found.values())
 
@@ -90,8 +91,18 @@ def _link(file: str, wanted: str | None) -> tuple[dict, list[tuple[str, str]]]:
     elif makers.part_of(made["stage"], made["name"]) is None:
         one["code_fits"] = makers.code(made["stage"], made["name"], {}) == made["code"]
     one["fits"] &= one.get("settings_fit", True) and one.get("code_fits", True)
+    if origin := made.get("origin"):
+        one["origin"] = origin["where"]
+        if "path" in origin and seen.checksum != (now := _now(origin["path"])):
+            changed = "which is no longer there" if now is None else "which has changed since: run the workflow again"
+            one |= {"fits": False, "origin": f"{origin['where']}, {changed}"}
     inputs = [(os.path.normpath(os.path.join(folder, path)), known) for path, known in made["inputs"].items()]
     return one | {"inputs": [path for path, _ in inputs]}, inputs
+
+
+def _now(path: str) -> str | None:
+    """The checksum of a file of the user's, None where there is none."""
+    return seals.checksum(path) if os.path.isfile(path) else None
 
 
 def _look(file: str) -> identity.Seen:
@@ -177,7 +188,12 @@ def _paragraph(one: dict, number: dict[str, str]) -> str:
         rows.append(("code", one["code"] + known.get(one.get("code_fits"), "")))
         rows += [(name, str(one[name])) for name in ("seed", "engine", "device") if name in one]
         rows.append(("versions", ", ".join(f"{name} {version}" for name, version in sorted(one["versions"].items()))))
-        rows.append(("made from", ", ".join(number[path] for path in one["inputs"]) or "nothing but its settings"))
+        rows.append(
+            (
+                "made from",
+                ", ".join(number[path] for path in one["inputs"]) or one.get("origin", "nothing but its settings"),
+            )
+        )
     lines = [f"{number[one['file']]}  {one['file']}"]
     for name, value in rows:
         lines += textwrap.wrap(

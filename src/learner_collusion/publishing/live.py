@@ -4,6 +4,7 @@ Example: learner-collusion run --title Demo --results results -- snakemake --cor
 """
 
 import contextlib
+import fcntl
 import queue
 import signal
 import subprocess
@@ -12,7 +13,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TextIO
 
+from ..errors import UserError
 from . import progress
 
 _PLAIN_SECONDS = 15.0  # between two lines where there is no terminal, at first
@@ -56,25 +59,40 @@ def execute(title: str, command: list[str], log: Path, end: Callable[[], None], 
     """Run `command` with its output in `log`, print how far it is, and call `end` if it succeeds; returns its exit code.
 
     On a terminal the progress is one line that changes, and one for each training; elsewhere a line now and then. `folder` is
-    where the command works: there lie the logs of its jobs.
+    where the command works: there lie the logs of its jobs. Errors: UserError where another run writes this log.
     """
-    print(title, flush=True)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        with open(log, "w", encoding="utf-8") as file, _progress(folder) as show:
-            follow(_copied(process.stdout, file), show)
-        code = process.wait()
-    except KeyboardInterrupt:
-        _stop(process)
-        print("Interrupted; run the same command again to resume.", file=sys.stderr)
-        return 130
+    with _own(log) as file:
+        print(title, flush=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            with _progress(folder) as show:
+                follow(_copied(process.stdout, file), show)
+            code = process.wait()
+        except KeyboardInterrupt:
+            _stop(process)
+            print("Interrupted; run the same command again to resume.", file=sys.stderr)
+            return 130
     if code:
         print(*log.read_text(encoding="utf-8").splitlines()[-_TAIL:], sep="\n", file=sys.stderr)
         print(f"It failed; all of its output is in {log}. Run the same command again to resume.", file=sys.stderr)
         return code
     end()
     return 0
+
+
+@contextlib.contextmanager
+def _own(log: Path) -> Iterator[TextIO]:
+    """The log, emptied, for this process alone: a second run must not write over what the first one still writes."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "a", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(
+                f"Another run writes {log}: wait for its end, ask `learner-collusion status` how far it is, or give another --log."
+            ) from None
+        file.truncate(0)
+        yield file
 
 
 def _stop(process: subprocess.Popen) -> None:

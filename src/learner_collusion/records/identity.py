@@ -157,10 +157,11 @@ def look(path: str | Path, published: bool = False) -> Seen:
     return Seen(checksum, made)
 
 
-def write_beside(path: str | Path, made: Made | None) -> None:
-    """Write down who made a file that has no room for it."""
+def write_beside(path: str | Path, made: Made | None, origin: dict | None = None) -> None:
+    """Write down who made a file that has no room for it, and where its content is from: `origin` has `where` in words, and the
+    `path` of a file of the user's."""
     if made is not None:
-        known = {"sha256": seals.checksum(path), "made": made.at(path)}
+        known = {"sha256": seals.checksum(path), "made": made.at(path) | ({"origin": origin} if origin else {})}
         write_text(_beside(Path(path)), json.dumps(known | {"seal": _sum_of(known)}, indent=1, sort_keys=True) + "\n")
 
 

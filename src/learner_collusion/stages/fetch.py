@@ -45,7 +45,8 @@ def run(options: argparse.Namespace) -> None:
     fetch, own = of_kind(settings, table=fetch_table, images=fetch_images)
     made = begin(makers.job(options, "fetch", options.dataset, settings))
     where = fetch(options.dataset, own, options.output)
-    write_beside(options.output or _default(options.dataset, own), made)
+    origin = {"where": where.removeprefix("from ")} | ({"path": own["path"]} if own.get("path") else {})
+    write_beside(options.output or _default(options.dataset, own), made, origin)
     print(f"{options.dataset}: {where}")
 
 
