@@ -172,7 +172,7 @@ live.execute("one", ["sh", "-c", "echo begun; sleep 30; echo ended"], Path({str(
         while not (log.exists() and "begun" in log.read_text()):
             assert time.monotonic() < end and first.poll() is None
             time.sleep(0.05)
-        with pytest.raises(UserError, match="Another run writes .*run.log: wait for its end"):
+        with pytest.raises(UserError, match=r"Another run writes .*run\.log: wait for its end"):
             live.execute("two", ["echo", "never"], log, lambda: None)
         assert log.read_text() == "begun\n"
     finally:
