@@ -167,3 +167,24 @@ def test_nothing_to_do_is_said(tmp_path):
     )
     said, _ = status.describe(tmp_path)
     assert said.endswith("There was nothing to do: everything is made.") and "finished at" in said
+
+
+def test_who_was_refused_is_no_run(tmp_path):
+    on_a_cluster(tmp_path)
+    (tmp_path / ".snakemake/log/2026-11-28T000000.1.snakemake.log").write_text(
+        f"WorkflowError:\nSnakemake already works in {tmp_path}: process 7 on a node.\n"
+    )
+    assert "runs since 2026-11-27 00:00" in status.describe(tmp_path)[0]
+
+
+def test_what_the_user_interrupted_did_not_fail(tmp_path):
+    (tmp_path / ".snakemake/log").mkdir(parents=True)
+    (tmp_path / ".snakemake/log/1.snakemake.log").write_text(
+        "Job stats:\njob       count\n------  -------\nfigure        1\nall           1\ntotal         2\n\n"
+        "[Fri Nov 27 01:48:10 2026]\nlocalrule figure:\n    jobid: 14\n    wildcards: figure=fig3_debiased\n"
+        "Terminating processes on user request, this might take some time.\n"
+        "[Fri Nov 27 01:48:13 2026]\nError in rule figure:\n    jobid: 14\nComplete log(s): x\n"
+    )
+    said, found = status.describe(tmp_path)
+    assert "was interrupted at 2026-11-27 01:48" in said and "failed" not in said and not found.failed
+    assert said.endswith("The same command goes on from here.")

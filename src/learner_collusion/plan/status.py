@@ -84,6 +84,8 @@ def _last_run(folder: Path) -> tuple[progress.Run, Path]:
     for log in sorted((folder / _LOGS).glob("*.snakemake.log"), reverse=True):
         with open(log, encoding="utf-8", errors="replace") as file:
             found = progress.read(file)
+        if found.refused:
+            continue
         if found.total or found.idle or time.time() - log.stat().st_mtime < _PLANNING_SECONDS:
             return found, log
     raise UserError(
@@ -122,6 +124,11 @@ def _state(folder: Path, log: Path, found: progress.Run) -> tuple[str, bool]:
         remote = owner.lives_here(main) is None
         beat = f", last sign of life {progress.span(_silent(folder / '.snakemake/main.json'))} ago" if remote else ""
         return f"runs since {since} (process {main.pid} on {main.host}{beat})", True
+    if found.interrupted and not lives:
+        return (
+            f"was interrupted at {time.strftime('%Y-%m-%d %H:%M', time.localtime(found.now or log.stat().st_mtime))}",
+            False,
+        )
     if found.ended:
         until = time.strftime("%Y-%m-%d %H:%M", time.localtime(found.now or log.stat().st_mtime))
         whole = found.done >= found.total and not found.failed

@@ -51,7 +51,8 @@ class Job:
 @dataclass
 class Run:
     """What a log told so far. `counts`: jobs by rule; `durations`: seconds of each that ended, by rule; `most`: how many ran at
-    once; `idle`: there was nothing to do; `ended`: Snakemake wrote its last line."""
+    once; `idle`: there was nothing to do; `ended`: Snakemake wrote its last line; `interrupted`: by the user, so that the jobs that it
+    stopped did not fail; `refused`: another main process works in the folder, and this one did nothing."""
 
     total: int = 0
     done: int = 0
@@ -64,6 +65,8 @@ class Run:
     most: int = 0
     idle: bool = False
     ended: bool = False
+    interrupted: bool = False
+    refused: bool = False
     latest: Job | None = None  # that started last
     _seen: dict[int, Job] = field(default_factory=dict)
     _block: str = ""  # "table", "error" or "job", where the last lines belong
@@ -140,6 +143,10 @@ def advance(run: Run, line: str) -> bool:
         return True
     elif line.startswith("Nothing to be done"):
         run.idle = True
+    elif line.startswith("Terminating processes on user request"):
+        run.interrupted = True
+    elif line.startswith("Snakemake already works in "):  # `plan.guard`
+        run.refused = True
     elif line.startswith("Complete log(s):"):
         run.ended = True
         run.running.clear()
@@ -166,7 +173,8 @@ def _described(run: Run, name: str, text: str) -> bool:
             number = int(text)
             run._erring.append(number)
             job = run.running.pop(number, None) or run._seen.get(number)
-            run.failed[number] = job or Job(number, "job", run.now)
+            if not run.interrupted:
+                run.failed[number] = job or Job(number, "job", run.now)
             return True
     elif run._block == "job":
         job = run._job
