@@ -185,7 +185,7 @@ class _Targets:
         differ |= self._values[places] != values
         if differ.any():
             raise UserError(
-                f"{self._source.path} has several targets for one row, such as {values[differ][0]!r} and another one: give "
+                f"{self._source.path} has several targets for one row, such as {values[differ][0].item()!r} and another one: give "
                 f"each row the same in column {self._columns.target!r}."
             )
 
