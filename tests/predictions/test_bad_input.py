@@ -49,7 +49,7 @@ def changed(**cells):
         (pd.concat([long(numbers()), long(numbers()).iloc[:1]]), (), "several predictions for row 'r"),
         (long(numbers()).drop(columns="row"), (), "has no column 'row'"),
         (long(numbers()), ("--learner", "net"), "has no column 'net'"),
-        (long(numbers()).assign(target=np.arange(360)), (), "several targets for one row, such as [0-9]"),
+        (long(numbers()).assign(target=np.arange(360)), (), "several targets for one row, such as 0 and another one"),
         (long(numbers()).assign(learner="a"), (), "several predictions for row 'r"),
         (probabilities().drop(columns="b:dog"), (), "is ragged: learner 'b' has no column b:dog, which 'a' has"),
         (probabilities().assign(**{"a:cat": 0.9}), (), "the probabilities of learner 'a' in row 5 add up to"),
