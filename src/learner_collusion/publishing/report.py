@@ -23,6 +23,7 @@ from ..records.claims import CLAIMS
 from ..records.illustration import ILLUSTRATION
 from ..records.tabular import RECORDS
 from . import claims as judged
+from . import study
 from .gallery import description, is_empty, number, values
 from .registry import TABLES
 from .summary import findings
@@ -73,8 +74,8 @@ def write(results: Path, output: Path, page: Page) -> None:
         js=Markup((_TEMPLATES / "report.js").read_text(encoding="utf-8")),
         title=_title(page, overviews),
         study=page.study,
-        label="a study of its own" if page.study else page.fidelity,
-        reduced=_reduced(page),
+        label=study.label(_own(notes)) if page.study else page.fidelity,
+        reduced=_reduced(page, notes),
         findings=_findings(results),
         notes=notes,
         claims=rows,
@@ -104,9 +105,14 @@ def _title(page: Page, overviews: list) -> str:
     return "Learner collusion in deep ensembles: the paper's claims, checked"
 
 
-def _reduced(page: Page) -> str:
+def _own(notes: list[tuple[str, str]]) -> str:
+    """The note of a study; that which names changes, where there is one."""
+    return max((note for _, note in notes), key=lambda note: len(study.changes(note)), default="")
+
+
+def _reduced(page: Page, notes: list[tuple[str, str]]) -> str:
     if page.study:
-        return "A study of its own tables, by the paper's protocol."
+        return study.described(_own(notes))
     return f"Made with the preset “{page.fidelity}”, so not all of it at the paper's settings."
 
 
@@ -143,7 +149,7 @@ def _fidelity(note: str) -> str:
     if not note:
         return "the paper's"
     if note.startswith(OWN_STUDY):
-        return "a study of its own"
+        return study.label(note)
     named = re.match(r"Fidelity '([^']+)'", note)
     return named[1] if named else "differs"
 
