@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import jinja2
+import pandas as pd
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
@@ -63,7 +64,11 @@ def write(results: Path, output: Path, page: Page) -> None:
     )
     sections = list(_sections(results, page))
     notes = _notes(overviews, sections)
-    rows = list(_claims(files, overviews, page))
+    raw = pd.DataFrame(
+        [row for file in files for row in parquet.read(file, CLAIMS, published=True).to_dict("records")],
+        columns=CLAIMS.names,
+    )
+    rows = list(_claims(raw, overviews, page))
     named = "what the paper says" if any(row["section"] for row in rows) else "claim"
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
@@ -76,7 +81,7 @@ def write(results: Path, output: Path, page: Page) -> None:
         study=page.study,
         label=study.label(_own(notes)) if page.study else page.fidelity,
         reduced=_reduced(page, notes),
-        findings=_findings(results),
+        findings=_findings(results, raw),
         notes=notes,
         claims=rows,
         counts=_counts(rows),
@@ -116,16 +121,16 @@ def _reduced(page: Page, notes: list[tuple[str, str]]) -> str:
     return f"Made with the preset “{page.fidelity}”, so not all of it at the paper's settings."
 
 
-def _findings(results: Path) -> list[str]:
+def _findings(results: Path, raw: pd.DataFrame) -> list[str]:
     records = results / "records/tabular.parquet"
-    return findings(parquet.read(records, RECORDS, published=True)) if records.exists() else []
+    return findings(parquet.read(records, RECORDS, published=True), raw) if records.exists() else []
 
 
-def _claims(files: list[Path], overviews: list, page: Page) -> Iterator[dict]:
+def _claims(raw: pd.DataFrame, overviews: list, page: Page) -> Iterator[dict]:
     """The rows of the table, as `Overview` shows them, with the numbers by which columns are sorted."""
-    raw = [row for file in files for row in parquet.read(file, CLAIMS, published=True).to_dict("records")]
     for part in overviews:
-        pairs = zip(part.rows.to_dict("records"), (row for row in raw if row["part"] == part.part), strict=True)
+        exact = raw[raw["part"] == part.part].to_dict("records")
+        pairs = zip(part.rows.to_dict("records"), exact, strict=True)
         for shown, exact in pairs:
             words, section = _sectioned(shown["claim"])
             yield shown | {
