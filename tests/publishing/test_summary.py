@@ -2,13 +2,15 @@
 
 import io
 
+import pandas as pd
 import pytest
 from made_results import means, records, write_results
 from rich.console import Console
 
-from learner_collusion.claims.verdict import FAILS, HOLDS, REPORTED, UNDECIDED
+from learner_collusion.claims.verdict import FAILS, HOLDS, NO_VERDICT, REPORTED, UNDECIDED
 from learner_collusion.errors import UserError
 from learner_collusion.publishing import claims, summary
+from learner_collusion.records.claims import CLAIMS
 
 NOTE = "Fidelity 'ci', not the paper's: " + "; ".join(f"setting {i} 1 instead of 2" for i in range(30)) + "."
 
@@ -103,7 +105,53 @@ def test_two_sentences_from_the_numbers_of_one_data_set():
         "At beta = 1, joint training, diversity is 21 times that of independent training, and dropping 20% of the learners "
         "raises the test error by 50%, against 5.0% at beta = 0."
     )
-    assert second == "The test error of the full ensemble itself changes by +2.0% from beta = 0 to beta = 1."
+    assert second == (
+        "The test error of the full ensemble itself changes by +2.0% from beta = 0 to beta = 1, in so few runs that no "
+        "interval says whether that is more than chance."
+    )
+
+
+def judged(**datasets: dict) -> pd.DataFrame:
+    """The rows that the sentences ask for: {data set: {id: verdict, or the interval of a difference}}."""
+    rows = [
+        {"id": id, "dataset": name} | ({"verdict": found} if isinstance(found, str) else dict(zip(("low", "high"), found, strict=True)))
+        for name, claims in datasets.items() for id, found in claims.items()
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=CLAIMS.names)
+
+
+@pytest.mark.parametrize(
+    ("interval", "told"),
+    [
+        ((-0.04, 0.02), "does not change beyond what the runs vary from beta = 0 to beta = 1 (+2.0%, interval -4.0% to +2.0%)."),
+        ((0.01, 0.03), "changes by +2.0% from beta = 0 to beta = 1 (interval +1.0% to +3.0%)."),
+    ],
+)  # fmt: skip
+def test_a_change_of_the_error_is_one_where_its_interval_excludes_0(interval, told):
+    found = judged(abalone={"C1a": HOLDS, "C5a": HOLDS, "C3": interval})
+    first, second = summary.findings(records(abalone=means(21, 0.5, 0.02)), found)
+    assert second == f"The test error of the full ensemble itself {told}" and "(" not in first
+
+
+def test_of_several_data_sets_it_counts_those_whose_error_changes():
+    some = records(a=means(21, 0.5, -0.004), b=means(117.4, 0.05, 0.3))
+    holds = {"C1a": HOLDS, "C5a": HOLDS}
+    one = judged(a=holds | {"C3": (-1, 1)}, b=holds | {"C3": (0.1, 0.5)})
+    none = judged(a=holds | {"C3": (-1, 1)}, b=holds | {"C3": (-0.1, 0.5)})
+    assert summary.findings(some, one)[1].endswith("beyond what the runs vary on 1 of 2 data sets.")
+    assert "does not change beyond what the runs vary" in summary.findings(some, none)[1]
+
+
+@pytest.mark.parametrize(("verdict", "told"), [(UNDECIDED, "undecided"), (FAILS, "no"), (NO_VERDICT, "no verdict")])
+def test_what_a_claim_leaves_undecided_is_no_fact(verdict, told):
+    some = records(abalone=means(21, 0.5, 0.02))
+    [first, _] = summary.findings(some, judged(abalone={"C1a": HOLDS, "C5a": verdict}))
+    assert first.endswith(f"at beta = 0 (whether it costs more than five times as much as between 0 and 1: {told}).")
+    [first, _] = summary.findings(some, judged(abalone={"C1a": verdict, "C5a": HOLDS}))
+    assert f"independent training (whether it is more than ten times that: {told}), and" in first
+    both = records(a=means(21, 0.5, 0), b=means(21, 0.5, 0))
+    [first, _] = summary.findings(both, judged(a={"C1a": HOLDS, "C5a": HOLDS}, b={"C1a": HOLDS, "C5a": verdict}))
+    assert "(whether it costs more than five times as much as between 0 and 1: it does on 1 of 2 data sets)" in first
 
 
 def test_two_sentences_from_the_numbers_of_several_data_sets():

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import jinja2
+import pandas as pd
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
@@ -23,6 +24,7 @@ from ..records.claims import CLAIMS
 from ..records.illustration import ILLUSTRATION
 from ..records.tabular import RECORDS
 from . import claims as judged
+from . import study
 from .gallery import description, is_empty, number, values
 from .registry import TABLES
 from .summary import findings
@@ -62,7 +64,11 @@ def write(results: Path, output: Path, page: Page) -> None:
     )
     sections = list(_sections(results, page))
     notes = _notes(overviews, sections)
-    rows = list(_claims(files, overviews, page))
+    raw = pd.DataFrame(
+        [row for file in files for row in parquet.read(file, CLAIMS, published=True).to_dict("records")],
+        columns=CLAIMS.names,
+    )
+    rows = list(_claims(raw, overviews, page))
     named = "what the paper says" if any(row["section"] for row in rows) else "claim"
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
@@ -73,9 +79,11 @@ def write(results: Path, output: Path, page: Page) -> None:
         js=Markup((_TEMPLATES / "report.js").read_text(encoding="utf-8")),
         title=_title(page, overviews),
         study=page.study,
-        label="a study of its own" if page.study else page.fidelity,
-        reduced=_reduced(page),
-        findings=_findings(results),
+        answer=study.answer(rows, page.study, study.label(_own(notes)) == study.SMALL),
+        rule=study.RULE,
+        label=study.label(_own(notes)) if page.study else page.fidelity,
+        reduced=_reduced(page, notes),
+        findings=_findings(results, raw),
         notes=notes,
         claims=rows,
         counts=_counts(rows),
@@ -104,22 +112,27 @@ def _title(page: Page, overviews: list) -> str:
     return "Learner collusion in deep ensembles: the paper's claims, checked"
 
 
-def _reduced(page: Page) -> str:
+def _own(notes: list[tuple[str, str]]) -> str:
+    """The note of a study; that which names changes, where there is one."""
+    return max((note for _, note in notes), key=lambda note: len(study.changes(note)), default="")
+
+
+def _reduced(page: Page, notes: list[tuple[str, str]]) -> str:
     if page.study:
-        return "A study of its own tables, by the paper's protocol."
+        return study.described(_own(notes))
     return f"Made with the preset “{page.fidelity}”, so not all of it at the paper's settings."
 
 
-def _findings(results: Path) -> list[str]:
+def _findings(results: Path, raw: pd.DataFrame) -> list[str]:
     records = results / "records/tabular.parquet"
-    return findings(parquet.read(records, RECORDS, published=True)) if records.exists() else []
+    return findings(parquet.read(records, RECORDS, published=True), raw) if records.exists() else []
 
 
-def _claims(files: list[Path], overviews: list, page: Page) -> Iterator[dict]:
+def _claims(raw: pd.DataFrame, overviews: list, page: Page) -> Iterator[dict]:
     """The rows of the table, as `Overview` shows them, with the numbers by which columns are sorted."""
-    raw = [row for file in files for row in parquet.read(file, CLAIMS, published=True).to_dict("records")]
     for part in overviews:
-        pairs = zip(part.rows.to_dict("records"), (row for row in raw if row["part"] == part.part), strict=True)
+        exact = raw[raw["part"] == part.part].to_dict("records")
+        pairs = zip(part.rows.to_dict("records"), exact, strict=True)
         for shown, exact in pairs:
             words, section = _sectioned(shown["claim"])
             yield shown | {
@@ -128,6 +141,7 @@ def _claims(files: list[Path], overviews: list, page: Page) -> Iterator[dict]:
                 "section": section,
                 "number": exact["value"],
                 "low": exact["low"],
+                "high": exact["high"],
                 "order": _ORDER.index(exact["verdict"]),
                 "fidelity": _fidelity(part.note),
             }
@@ -143,7 +157,7 @@ def _fidelity(note: str) -> str:
     if not note:
         return "the paper's"
     if note.startswith(OWN_STUDY):
-        return "a study of its own"
+        return study.label(note)
     named = re.match(r"Fidelity '([^']+)'", note)
     return named[1] if named else "differs"
 

@@ -4,6 +4,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from rich.text import Text
 from ..claims.catalogue import OWN_STUDY
 from ..claims.verdict import FAILS, HOLDS, UNDECIDED
 from ..records import parquet
+from ..records.claims import CLAIMS
 from ..records.tabular import RECORDS, by_beta, drop_rates
 from .claims import Overview, overview, sentence
 
@@ -35,14 +37,19 @@ def show(results: str | Path, console: Console | None = None) -> None:
             console.print(shown, width=width)
     tabular = results / "records/tabular.parquet"
     if tabular.exists():
-        console.print(Text("\n" + " ".join(findings(parquet.read(tabular, RECORDS)))), width=width)
+        claims = parquet.read(results / "claims.parquet", CLAIMS)
+        console.print(Text("\n" + " ".join(findings(parquet.read(tabular, RECORDS), claims))), width=width)
     for line in _where(results):
         console.print(line, width=width)
 
 
-def findings(records: pd.DataFrame) -> list[str]:
+def findings(records: pd.DataFrame, claims: pd.DataFrame | None = None) -> list[str]:
     """Two sentences on the tabular records: how diversity and codependence at beta = 1 compare with independent training,
-    and what becomes of the test error."""
+    and what becomes of the test error.
+
+    `claims` are the judged ones, with the columns of `records.claims`. A sentence says where its claim does not hold, and a
+    change whose interval covers 0 is called none; without claims the sentences tell of these runs alone.
+    """
     growth, increases, changes = [], [], []
     rates = drop_rates(records)
     complete = [name for name in records["dataset"].unique() if len(_ends(records, name, "err"))]
@@ -54,21 +61,72 @@ def findings(records: pd.DataFrame) -> list[str]:
         means = {metric: _ends(records, dataset, metric).mean() for metric in ("div", "err")}
         runs = np.log(_ends(records, dataset, "div"))
         growth.append(np.exp((runs[1.0] - runs[0.0]).mean()))  # the geometric mean, as the claims have it
-        changes.append(100 * (means["err"][1.0] / means["err"][0.0] - 1))
+        changes.append(_Change(*means["err"][[1.0, 0.0]], *_interval(claims, dataset)))
         if rates:
             lost = _ends(records, dataset, f"increase_{rates[0]:g}").mean()
             increases.append([100 * lost[beta] / means["err"][beta] for beta in (0.0, 1.0)])
     count = len(complete)
     where = f" over {count} data sets" if count > 1 else ""
     first = f"At beta = 1, joint training, diversity is {_range(growth)} times that of independent training{where}"
+    first += _doubt(claims, "C1a", complete, "whether it is more than ten times that")
     if rates:
         independent, joint = zip(*increases, strict=True)
         first += (
             f", and dropping {rates[0]:.0%} of the learners raises the test error by {_range(joint)}%, "
             f"against {_range(independent)}% at beta = 0"
         )
-    second = f"The test error of the full ensemble itself changes by {_range(changes, sign=True)}% from beta = 0 to beta = 1."
-    return [f"{first}.", second]
+        first += _doubt(claims, "C5a", complete, "whether it costs more than five times as much as between 0 and 1")
+    return [f"{first}.", _of_error(changes)]
+
+
+class _Change(NamedTuple):
+    """The mean test error of a data set at beta 1 and 0, and the interval of their difference, NaN where there is none."""
+
+    joint: float
+    independent: float
+    low: float
+    high: float
+
+    def percent(self, difference: float) -> float:
+        return 100 * difference / self.independent
+
+
+def _of_error(changes: list[_Change]) -> str:
+    """What becomes of the test error, and whether that is more than what the runs vary by."""
+    error, ends = "The test error of the full ensemble itself", "from beta = 0 to beta = 1"
+    by = _range([one.percent(one.joint - one.independent) for one in changes], sign=True)
+    if not all(np.isfinite(one.low) for one in changes):
+        return (
+            f"{error} changes by {by}% {ends}, in so few runs that no interval says whether that is more than chance."
+        )
+    beyond = [one for one in changes if one.low > 0 or one.high < 0]
+    if len(changes) == 1:
+        low, high = (_number(changes[0].percent(end), sign=True) for end in changes[0][2:])
+        if beyond:
+            return f"{error} changes by {by}% {ends} (interval {low}% to {high}%)."
+        return f"{error} does not change beyond what the runs vary {ends} ({by}%, interval {low}% to {high}%)."
+    if not beyond:
+        return f"{error} does not change beyond what the runs vary {ends} on any data set ({by}%)."
+    return f"{error} changes by {by}% {ends}, beyond what the runs vary on {len(beyond)} of {len(changes)} data sets."
+
+
+def _interval(claims: pd.DataFrame | None, dataset: str) -> tuple[float, float]:
+    """Of the difference of the test errors at beta 1 and 0, as the claim on it has it."""
+    mine = [] if claims is None else claims[(claims["id"] == "C3") & (claims["dataset"] == dataset)]
+    return (float(mine["low"].iloc[0]), float(mine["high"].iloc[0])) if len(mine) else (np.nan, np.nan)
+
+
+def _doubt(claims: pd.DataFrame | None, id: str, datasets: list[str], asked: str) -> str:
+    """In brackets what a claim's rows on these data sets leave undecided or deny; nothing where all hold."""
+    if claims is None:
+        return ""
+    verdicts = list(claims[(claims["id"] == id) & claims["dataset"].isin(datasets)]["verdict"])
+    if verdicts and set(verdicts) == {HOLDS}:
+        return ""
+    if len(datasets) > 1:
+        return f" ({asked}: it does on {verdicts.count(HOLDS)} of {len(datasets)} data sets)"
+    found = "no" if verdicts == [FAILS] else "undecided" if verdicts == [UNDECIDED] else "no verdict"
+    return f" ({asked}: {found})"
 
 
 def _ends(records: pd.DataFrame, dataset: str, metric: str) -> pd.DataFrame:
