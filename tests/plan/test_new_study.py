@@ -77,7 +77,7 @@ def test_a_table_that_has_to_be_completed_is_told_and_the_preset_stays(folder, c
     assert run("houses.csv", "--target", "price") == 1
     said = capsys.readouterr().out
     assert "It does not run yet: houses.csv, line 2, column 'price': '100,000' is not a number" in said
-    assert "houses: {file: ../houses.csv, target: price, drop: [a column]}" in said and "snakemake" in said
+    assert 'houses: {file: ../houses.csv, target: price, thousands: ","}' in said and "snakemake" in said
     preset = folder / "houses/study.yaml"
     preset.write_text(preset.read_text().replace("target: price}", 'target: price, thousands: ","}'))
     assert declared(preset)["houses"]["thousands"] == ","
@@ -90,6 +90,58 @@ def test_an_address(folder, capsys):
     assert table["url"] == address and table["file"] == "houses.csv"
     assert run(f"{address}.not", "--target", "price", "--directory", "other") == 1
     assert "is not available" in capsys.readouterr().out
+
+
+def test_a_value_that_is_missing_is_told_with_the_key_for_it(folder, capsys):
+    (folder / "houses.csv").write_text(text(price=lambda i: "n.a." if i == 3 else 100 + i))
+    assert run("houses.csv", "--target", "price") == 1
+    said = capsys.readouterr().out
+    assert "list it in tables.houses.missing" in said and "target: price, missing: [a word]}" in said
+
+
+@pytest.mark.parametrize(
+    ("target", "values", "words"),
+    [
+        ("Price", None, "houses.csv has no column 'Price', which --target names: did you mean 'price'?"),
+        ("cost", None, "has no column 'cost', which --target names: it has area, "),
+        ("price", lambda i: "high", "'high' is a word and not a number; name another column in --target"),
+        ("price", lambda i: 1, "there is nothing to learn: name another column in --target"),
+    ],
+)
+def test_a_wrong_target_leaves_nothing_in_the_way_of_the_right_one(folder, capsys, target, values, words):
+    (folder / "houses.csv").write_text(text(price=values) if values else PLAIN)
+    with pytest.raises(UserError) as raised:
+        run("houses.csv", "--target", target)
+    assert words in str(raised.value) and "tables." not in str(raised.value)
+    assert [path.name for path in folder.iterdir()] == ["houses.csv"] and not capsys.readouterr().out
+    (folder / "houses.csv").write_text(PLAIN)
+    assert run("houses.csv", "--target", "price") == 0
+
+
+def test_a_table_without_a_line_of_names_gets_its_preset(folder, capsys):
+    (folder / "houses.csv").write_text("".join(f"{i},{i % 7},{i * i}\n" for i in range(10, 60)))
+    assert run("houses.csv", "--target", "price") == 1
+    assert "columns: [the first, the second]}" in capsys.readouterr().out and (folder / "houses/study.yaml").exists()
+
+
+def test_the_small_run_works_from_anywhere_and_replaces_nothing(folder, capsys):
+    assert run("houses.csv", "--target", "price", "--directory", "my study") == 0
+    said = capsys.readouterr().out
+    command = said.split("makes smaller:\n\n")[1]
+    assert f"--snakefile {configuration.REPOSITORY / 'Snakefile'} " in command and command.startswith(
+        "learner-collusion run "
+    )
+    assert "--configfile 'my study/study.yaml' 'my study/small.yaml' --directory 'my study/small'" in command
+    paths = [configuration.PAPER, folder / "my study/study.yaml", folder / "my study/small.yaml"]
+    tabular = configuration.load_all(paths)["tabular"]
+    assert (tabular["runs"], tabular["datasets"]) == (3, ["houses"])
+    (folder / "houses").mkdir()
+    (folder / "houses/small.yaml").write_text("mine: 1\n")
+    with pytest.raises(UserError, match=r"houses/small.yaml exists"):
+        run("houses.csv", "--target", "price")
+    assert [path.name for path in (folder / "houses").iterdir()] == ["small.yaml"]
+    (folder / "my study/study.yaml").unlink()  # as the error for a second call advises
+    assert run("houses.csv", "--target", "price", "--directory", "my study") == 0
 
 
 def test_what_is_refused_leaves_nothing(folder, monkeypatch):

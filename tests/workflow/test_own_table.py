@@ -39,13 +39,14 @@ def study(tmp_path_factory) -> Path:
     """The folder in which the documentation's commands were run: `new-study`, the small run, and a plan of the whole one."""
     folder = tmp_path_factory.mktemp("study")
     (folder / "houses.csv").write_text(PLAIN)
-    (folder / "small.yaml").write_text(SMALL)
     new, whole, small = COMMANDS
     found = run(new, folder)
     assert found.returncode == 0, found.stderr
     printed = found.stdout.split("To tune, train, plot and judge, run\n\n")[1]
+    printed = printed.split("\nor at first a small run, with what houses/small.yaml makes smaller:\n\n")
     snakefile = f"--snakefile {shlex.quote(str(ROOT / 'Snakefile'))} "
-    assert printed == whole.replace("snakemake ", f"snakemake {snakefile}")
+    assert printed == [command.replace("snakemake ", f"snakemake {snakefile}") for command in (whole, small)]
+    assert (folder / "houses/small.yaml").read_text() == SMALL
     assert "houses: 120 rows of houses.csv, 3 features to learn price from" in found.stdout
     preset = (folder / "houses/study.yaml").read_text()
     assert "\n".join(line for line in preset.splitlines() if line[0] != "#") + "\n" == PRESETS[0]
@@ -79,7 +80,7 @@ def test_the_documented_commands_end_with_figures_and_verdicts_under_the_users_n
 
 
 def test_an_edit_of_the_table_makes_what_depends_on_it_anew_and_nothing_is_done_without_one(study):
-    command = COMMANDS[2].replace("snakemake ", "snakemake -n ")
+    command = COMMANDS[2].split("-- \\\n")[1].replace("snakemake ", "snakemake -n ")
     assert "Nothing to be done" in run(command, study).stdout
     (study / "houses.csv").write_text(text(rows=ROWS[:-1]))
     jobs = planned(run(command, study))

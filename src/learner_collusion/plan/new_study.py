@@ -16,7 +16,26 @@ from ..errors import UserError
 from ..files import write_text
 from . import configuration, settings
 
-PRESET = "study.yaml"
+PRESET, SMALL = "study.yaml", "small.yaml"
+# Laid over the preset: whether all is right, in a fraction of the time. The betas show where diversity begins to grow.
+_SMALL_TEXT = """\
+tabular:
+  runs: 3
+  betas: [0, 0.5, 0.8, 0.9, 1]
+  training: {max_epochs: 20}
+  tuning: {trials: 4, initial_points: 2}
+"""
+# Values of the keys that a sentence may say to set, where one stands for all.
+_EXAMPLES = {
+    "drop": "[a column]",
+    "missing": "[a word]",
+    "categorical": "[a column]",
+    "columns": "[the first, the second]",
+    "thousands": '","',
+    "decimal": '","',
+    "separator": '";"',
+    "encoding": "latin-1",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the preset, read the table once, and print what to do next; 1 where the preset has to be completed first."""
+    """Read the table once, write the preset, and print what to do next; 1 where the preset has to be completed first.
+
+    Errors: UserError, with nothing written, where there is no such file or the target is none.
+    """
     address = urlsplit(options.table)
     is_address = address.scheme in ("http", "https", "ftp", "file")
     if not is_address and not Path(options.table).is_file():
@@ -40,26 +62,42 @@ def run(options: argparse.Namespace) -> int:
     stem = re.sub(r"(\.(csv|tsv|txt|data|parquet|pq|gz))+$", "", file, flags=re.IGNORECASE)
     name = name_of(stem)
     directory = options.directory or Path(name)
-    preset = directory / PRESET
+    preset, small = directory / PRESET, directory / SMALL
     if preset.exists():
         raise UserError(f"{preset} exists: edit it, delete it, or give another --directory.")
-    commands = _commands(name, directory)
-    where = options.table if is_address else _path_from(directory, Path(options.table))
-    title = f"title: {_quoted(stem)}, " if stem != name else ""
-    entry = f"{_quoted(name)}: {{{title}file: {_quoted(where)}, target: {_quoted(options.target)}}}"
-    write_text(preset, _text(name, stem, entry, commands))
-    print(f"{preset} is written.\n")
-    try:
-        print(_read(preset, name))
-    except UserError as error:
-        print(f"It does not run yet: {error}\n\nComplete its line `{name}:`, such as")
-        print(f"\n  {entry.replace('}', ', drop: [a column]}')}\n")
-        print(f"docs/your-data.md has all keys. Then run\n\n{commands}")
-        return 1
-    print(
-        f"\nTo change how it is read, edit the line `{name}:` in {preset}. To tune, train, plot and judge, run\n\n{commands}"
+    if small.exists() and small.read_text(encoding="utf-8") != _SMALL_TEXT:
+        raise UserError(
+            f"{small} exists, and new-study writes a file of that name: rename it, or give another --directory."
+        )
+    whole, first = (
+        _command(name, directory, directory, PRESET),
+        _command(name, directory, directory / "small", PRESET, SMALL),
     )
-    return 0
+    title = f"title: {_quoted(stem)}, " if stem != name else ""
+
+    def entry(place: str, more: str = "") -> str:
+        return f"{_quoted(name)}: {{{title}file: {_quoted(place)}, target: {_quoted(options.target)}{more}}}"
+
+    # before anything is written: a wrong target is typed again, and a preset that is there would be in the way
+    known = options.table if is_address else os.path.abspath(options.table)
+    summary, wrong = _read(_text(name, stem, entry(known), []), name, options.target)
+    where = options.table if is_address else _path_from(directory, Path(options.table))
+    write_text(small, _SMALL_TEXT)
+    write_text(preset, _text(name, stem, entry(where), [whole, first]))
+    print(f"{preset} is written.\n")
+    if wrong:
+        print(f"It does not run yet: {wrong}\n")
+        key = _first_key(wrong, name)
+        if key in _EXAMPLES:
+            print(f"Complete its line `{name}:`, such as\n\n  {entry(where, f', {key}: {_EXAMPLES[key]}')}\n")
+        elif key:
+            print(f"Complete its line `{name}:` in {preset}.")
+        print("docs/your-data.md has all keys. Then run")
+    else:
+        print(summary)
+        print(f"\nTo change how it is read, edit the line `{name}:` in {preset}. To tune, train, plot and judge, run")
+    print(f"\n{whole}\n\nor at first a small run, with what {small} makes smaller:\n\n{first}")
+    return int(bool(wrong))
 
 
 def name_of(stem: str) -> str:
@@ -77,11 +115,12 @@ def _path_from(directory: Path, table: Path) -> str:
     return relative if relative.count("..") < 2 else os.path.abspath(table)
 
 
-def _text(name: str, stem: str, entry: str, commands: str) -> str:
-    comment = "".join(f"#     {line}\n" for line in commands.splitlines())
+def _text(name: str, stem: str, entry: str, commands: list[str]) -> str:
+    lines = "\n\n".join(commands).splitlines()
+    comment = "".join(f"#     {line}".rstrip() + "\n" for line in lines)
     return (
-        f"# A study of {stem}: docs/your-data.md has the keys that can stand here. To tune, train, plot and judge:\n"
-        f"#\n{comment}"
+        f"# A study of {stem}: docs/your-data.md has the keys that can stand here. To tune, train, plot and judge, the whole\n"
+        f"# or at first a small run:\n#\n{comment}"
         f"fidelity: {_quoted(name)}\n"
         "parts: [tabular]\n"
         "tables:\n"
@@ -98,7 +137,8 @@ def _quoted(text: str) -> str:
     return text if plain else json.dumps(text, ensure_ascii=False)
 
 
-def _commands(name: str, directory: Path) -> str:
+def _command(name: str, presets: Path, folder: Path, *files: str) -> str:
+    """The command that runs the study in `folder`, with these files of the folder `presets`."""
     snakefile = configuration.REPOSITORY / "Snakefile"
     if not snakefile.exists():
         raise UserError(
@@ -106,23 +146,43 @@ def _commands(name: str, directory: Path) -> str:
         )
     here = Path(os.path.relpath(snakefile))
     chosen = "" if str(here) == "Snakefile" else f"--snakefile {shlex.quote(str(snakefile))} "
-    folder = shlex.quote(str(directory))
+    place = shlex.quote(str(folder))
+    given = " ".join(shlex.quote(str(presets / file)) for file in files)
     return (
-        f"learner-collusion run --title {name} --results {folder}/results --log {folder}/run.log -- \\\n"
-        f"  snakemake {chosen}--cores all --configfile {folder}/{PRESET} --directory {folder}"
+        f"learner-collusion run --title {name} --results {place}/results --log {place}/run.log -- \\\n"
+        f"  snakemake {chosen}--cores all --configfile {given} --directory {place}"
     )
 
 
-def _read(preset: Path, name: str) -> str:
-    """The summary of the table that the preset declares, as the workflow will read it."""
+def _read(preset: str, name: str, target: str) -> tuple[str, str]:
+    """The summary of the table that a preset declares, as the workflow will read it, or else what is wrong with it.
+
+    Errors: UserError where that is the target.
+    """
     from ..data import sources, tabular
     from ..data.declared import Table
 
-    config = configuration.load_all([configuration.PAPER, preset])
-    paper = configuration.load(configuration.PAPER)
-    given = settings.take(config, paper, "fetch", name)
-    declared = {key: value for key, value in settings.take(config, paper, "prepare", name).items() if key != "kind"}
     with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, PRESET)
+        write_text(path, preset)
+        config = configuration.load_all([configuration.PAPER, path])
+        paper = configuration.load(configuration.PAPER)
+        given = settings.take(config, paper, "fetch", name)
+        declared = {key: value for key, value in settings.take(config, paper, "prepare", name).items() if key != "kind"}
         raw = Path(folder, given["file"])
-        sources.fetch_own(raw, given.get("path"), given["file"], given["url"], given["retries"], given["timeout"])
-        return tabular.prepare(raw, Path(folder, "prepared.parquet"), name, settings.convert(declared, Table))
+        try:
+            sources.fetch_own(raw, given.get("path"), given["file"], given["url"], given["retries"], given["timeout"])
+            return tabular.prepare(raw, Path(folder, "prepared.parquet"), name, settings.convert(declared, Table)), ""
+        except UserError as error:
+            said = str(error)
+    lacks = f"no column {target!r}, which tables.{name} names"
+    if lacks in said or _first_key(said, name) == "target":
+        said = said.replace(lacks, f"no column {target!r}, which --target names")
+        raise UserError(said.replace(f"tables.{name}.target", "--target"))
+    return "", said
+
+
+def _first_key(sentence: str, name: str) -> str:
+    """The key of the table that a sentence says to set; the first, where it offers several."""
+    found = re.search(rf"tables\.{re.escape(name)}\.(\w+)", sentence)
+    return found[1] if found else ""

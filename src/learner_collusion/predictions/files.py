@@ -4,6 +4,7 @@ Nothing is guessed per value: a column of predictions holds numbers, or the erro
 """
 
 import csv
+import difflib
 import gzip
 import re
 from collections.abc import Iterator, Sequence
@@ -38,6 +39,8 @@ class Source:
 
     def lacks(self, name: str, option: str) -> UserError:
         """The sentence for a column that is not there."""
+        if close := difflib.get_close_matches(name, self.names, 1):
+            return UserError(f"{self.path} has no column {name!r}: did you mean {close[0]!r}? Name it with {option}.")
         return UserError(
             f"{self.path} has no column {name!r}, but {listed(self.names)}: name the right one with {option}."
         )

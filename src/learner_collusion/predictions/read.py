@@ -14,6 +14,7 @@ from .predicted import Predicted, positions
 from .wide import grouped, read_wide, running_number
 
 Progress = Callable[[int], None] | None
+TARGET = "target"
 
 
 @dataclass(frozen=True)
@@ -24,23 +25,26 @@ class Layout:
     learner: str | None = None  # learner
     prediction: str | None = None  # prediction
     output: str | None = None  # class, else output
-    target: str = "target"
+    target: str = TARGET
     drop: tuple[str, ...] = ()
     separator: str | None = None
     decimal: str = "."
 
 
-def read_predictions(path: Path, layout: Layout, progress: Progress = None) -> Predicted:
+def read_predictions(path: Path, layout: Layout, progress: Progress = None, with_targets: bool = False) -> Predicted:
     """Predictions with the names that the file has, and its targets where it has them.
 
     Long where there are columns for the learner and the prediction, else wide (docs/diagnose.md). Errors: UserError for
-    anything that does not fit.
+    anything that does not fit; `with_targets`, also where a target that the user named is not there.
     """
     if ending(path) == ".npz":
         return _finite(read_archive(path, layout.target))
     source = open_table(path, layout.separator, layout.decimal)
     if lacking := [name for name in layout.drop if name not in source.names]:
         raise source.lacks(lacking[0], "--drop")
+    # before the values are read, among which the target would be taken for a learner
+    if with_targets and layout.target not in (TARGET, *layout.drop) and not _targets(source, layout):
+        raise source.lacks(layout.target, "--target")
     found = _long(source, layout, progress) or _wide(source, layout, progress)
     return _finite(found)
 

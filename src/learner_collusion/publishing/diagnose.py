@@ -120,7 +120,9 @@ def examine(options, threads: int = 1, show: Show = lambda what, done, total: No
 
         return tell
 
-    predicted = read_predictions(options.predictions, layout, reading(options.predictions))
+    predicted = read_predictions(
+        options.predictions, layout, reading(options.predictions), with_targets=options.targets is None
+    )
     targets = joined(predicted, read_targets(options.targets, layout) if options.targets else None)
     meaning = interpret(predicted, targets, options.kind, options.loss, options.averaging)
     reference = None
