@@ -6,7 +6,7 @@ import re
 import pytest
 
 from learner_collusion.claims.catalogue import CLAIMS
-from learner_collusion.claims.verdict import HOLDS, as_frame, for_data_set, row
+from learner_collusion.claims.verdict import FAILS, HOLDS, NO_VERDICT, UNDECIDED, as_frame, for_data_set, row
 from learner_collusion.plan import configuration
 from learner_collusion.publishing import claims, report, study
 
@@ -78,3 +78,39 @@ def test_the_page_of_a_small_run_says_so_where_one_looks_first(tmp_path):
     assert "A study of its own tables, by the paper's protocol. What differs" in full and "small run" not in full
     assert "a small run of its own tables A small run of its own tables: runs 2 instead of 10. What differs" in small
     assert small.count("a small run of its own tables") == 2 and "a study of its own" not in small  # badge and column
+
+
+FIRST = "diversity at beta = 1 is"
+
+
+@pytest.mark.parametrize(
+    ("growth", "told"),
+    [
+        ((225, 150, 330, HOLDS), f"Yes: {FIRST} 225 times that of independent training (interval 150 to 330)."),
+        ((1.2, 0.9, 1.5, FAILS), f"No sign of it: {FIRST} 1.2 times that of independent training (interval 0.9 to 1.5)."),
+        ((5, 2, 9, FAILS), f"A little: {FIRST} 5 times that of independent training (interval 2 to 9)."),
+        ((20, 2, 200, UNDECIDED), f"Undecided with 3 runs: {FIRST} 20 times that of independent training (interval 2 to 200)."),
+        ((20, float("nan"), float("nan"), NO_VERDICT), f"Undecided with 3 runs: {FIRST} 20 times that of independent training."),
+    ],
+)  # fmt: skip
+def test_one_sentence_answers_the_title_and_the_rule_stands_beside_it(tmp_path, growth, told):
+    text = page(tmp_path, [judged("C1a", *growth, runs=3)], note())
+    assert f"{told} How this answer is found {study.RULE}" in text
+    small = page(tmp_path / "small", [judged("C1a", *growth, runs=3)], note({"runs": 3}))
+    assert told.replace(": div", ", in this small run: div") in small
+
+
+@pytest.mark.parametrize(("verdict", "there"), [(HOLDS, True), (UNDECIDED, False)])
+def test_the_answer_tells_what_dropping_learners_costs_where_that_is_decided(tmp_path, verdict, there):
+    dropped = judged("C5a", 0.06, -0.01, 0.1, verdict, effect="ERR(1) grows by 97.8%")
+    dropped["statistic"] = "increase(1) - 5 increase(0.5), 20% dropped"
+    text = page(tmp_path, [judged("C1a", 225, 150, 330, HOLDS), dropped], note())
+    assert (", and dropping 20% of the learners raises the test error by 97.8%. How" in text) is there
+
+
+def test_several_tables_have_an_answer_each_and_what_was_not_judged_none(tmp_path):
+    rows = [judged("C1a", 225, 150, 330, HOLDS), judged("C1a", 1, 0.9, 1.1, FAILS, "cars")]
+    text = page(tmp_path, rows, note(), houses="Houses", cars="Cars")
+    assert "On Houses, yes: diversity" in text and "; on Cars, no sign of it: diversity" in text
+    other = page(tmp_path / "other", [judged("C2", 2, 1.5, 3, HOLDS)], note())
+    assert "How this answer is found" not in other

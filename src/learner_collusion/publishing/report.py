@@ -79,6 +79,8 @@ def write(results: Path, output: Path, page: Page) -> None:
         js=Markup((_TEMPLATES / "report.js").read_text(encoding="utf-8")),
         title=_title(page, overviews),
         study=page.study,
+        answer=study.answer(rows, page.study, study.label(_own(notes)) == study.SMALL),
+        rule=study.RULE,
         label=study.label(_own(notes)) if page.study else page.fidelity,
         reduced=_reduced(page, notes),
         findings=_findings(results, raw),
@@ -139,6 +141,7 @@ def _claims(raw: pd.DataFrame, overviews: list, page: Page) -> Iterator[dict]:
                 "section": section,
                 "number": exact["value"],
                 "low": exact["low"],
+                "high": exact["high"],
                 "order": _ORDER.index(exact["verdict"]),
                 "fidelity": _fidelity(part.note),
             }
