@@ -59,7 +59,7 @@ FIGURES = {
         "**Learner codependence.** Absolute increase of test MSE when a share of the learners is dropped at random at test "
         "time, mean of all draws, against beta, in units of the variance of the target. Dashed: for the squared error the "
         "mean increase over all choices of k of M learners is DIV (M - k) / (k (M - 1)), so for each M this figure is the "
-        "diversity of Figure 2 times a constant, and no second sign of collusion. " + _EACH_RUN,
+        "test diversity times a constant, and no second sign of collusion. " + _EACH_RUN,
     ),
     "fig5_generalization_gap": Figure(
         "images:gap", "images", "generalisation gap",

@@ -62,7 +62,8 @@ def write(
         "part": part, "fidelity": note, "titles": titles, "confidence": confidence, "remark": remark,
         "provenance": parquet.provenance("scipy"),
     }  # fmt: skip
-    write_text(markdown, f"# Claims: {PARTS[part]}\n\n{_section(_overview(rows, metadata), '##')}{_LEGEND}")
+    found = _overview(rows, metadata)
+    write_text(markdown, f"# Claims: {found.title}\n\n{_section(found, '##')}{_LEGEND}")
     parquet.write(path, rows, CLAIMS, metadata, with_beside(made, markdown))
 
 
@@ -116,7 +117,10 @@ def _overview(rows: pd.DataFrame, metadata: dict) -> Overview:
     explained = rows[["id", "claim", "measures"]][rows["measures"] != ""].drop_duplicates()
     measures = list(explained.itertuples(index=False, name=None))
     intervals = _intervals(rows, part, metadata["confidence"]) + _pairs(rows)
-    return Overview(part, PARTS[part], note, counts(rows), shown, intervals, measures)
+    title = PARTS[part]
+    if note.startswith(OWN_STUDY):  # which has none of the paper's sections and figures
+        title = title.partition(" (")[0]
+    return Overview(part, title, note, counts(rows), shown, intervals, measures)
 
 
 def _intervals(rows: pd.DataFrame, part: str, confidence: float) -> str:

@@ -68,8 +68,8 @@ TABULAR = (
         neutral="Dropping a few learners costs more than five times as much at beta = 1 as between 0 and 1",
         measures="Increase of test ERR when the smallest share of learners is dropped at random, at beta = 1 minus five times "
         "that at 0.5 (or the trained beta next to it). That compares betas; how bad the increase is, the effect tells: as a "
-        "share of ERR. For squared error the expected increase is DIV times a constant (C5c), so this is C1 in other units "
-        "and no second sign of collusion.",
+        "share of ERR. For squared error the expected increase is DIV times a constant, so this is the growth of DIV in other "
+        "units and no second sign of collusion.",
     ),
     Claim(
         "C5b", "tabular", "At beta = 1 the error grows with the share of dropped learners", "Figure 4",
