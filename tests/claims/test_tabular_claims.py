@@ -1,5 +1,6 @@
 """Verdicts on tabular records with known answers."""
 
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -312,3 +313,10 @@ def test_a_data_set_of_which_the_paper_says_nothing_is_reported(random):
     row = row_of(make(random), "C3")
     assert row["verdict"] == REPORTED and row["threshold"] == "" and "one of its data sets" in row["note"]
     assert "Facebook" not in row["claim"] and np.isfinite(row["low"])
+
+
+def test_a_share_has_both_values_and_no_percent_of_a_percentage(random):
+    records = make(random)
+    share, error = (row_of(records, id, "facebook")["effect"] for id in ("C4b", "C3"))
+    assert re.fullmatch(r"[\d.e-]+ against [\d.e-]+", share)
+    assert re.fullmatch(r"[\d.e-]+ against [\d.e-]+ \([+-][\d.]+%\)", error)

@@ -146,6 +146,7 @@ def test_of_several_data_sets_it_counts_those_whose_error_changes():
 def test_what_a_claim_leaves_undecided_is_no_fact(verdict, told):
     some = records(abalone=means(21, 0.5, 0.02))
     [first, _] = summary.findings(some, judged(abalone={"C1a": HOLDS, "C5a": verdict}))
+    assert "in these runs raised the test error by 50%" in first
     assert first.endswith(f"at beta = 0 (whether it costs more than five times as much as between 0 and 1: {told}).")
     [first, _] = summary.findings(some, judged(abalone={"C1a": verdict, "C5a": HOLDS}))
     assert f"independent training (whether it is more than ten times that: {told}), and" in first

@@ -58,7 +58,8 @@ def ratio(claim: Claim, tables: list[Table], settings) -> list[dict]:
 
 
 def difference(claim: Claim, tables: list[Table], settings) -> list[dict]:
-    """On each data set, `first` minus `second`; the effect shows both means, and their difference in percent."""
+    """On each data set, `first` minus `second`; the effect shows both means, and of what is no share their difference in
+    percent."""
 
     def measured(table: Table) -> Measurement:
         sides = _sides(table, claim.options["first"], claim.options["second"])
@@ -67,7 +68,9 @@ def difference(claim: Claim, tables: list[Table], settings) -> list[dict]:
         effect = ""
         if len(runs):
             first, second = runs.mean()
-            effect = f"{first:.3g} against {second:.3g}" + f" ({first / second - 1:+.1%})" * bool(second > 0)
+            effect = f"{first:.3g} against {second:.3g}"
+            if second > 0 and claim.options["first"][0] != "bias_share":  # percent of a share say nothing
+                effect += f" ({first / second - 1:+.1%})"
         return Measurement(
             " - ".join(_caption(*side) for side in sides), values, left_out, effect=effect, note=_diverged(table, sides)
         )

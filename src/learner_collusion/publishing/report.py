@@ -205,6 +205,7 @@ def _figure(results: Path, name: str, page: Page) -> dict:
     from PIL import Image
 
     figure, image = FIGURES[name], results / f"figures/{name}.png"
+    caption = study.without_places(figure.caption) if page.study else figure.caption
     shows = figure.shows[0].upper() + figure.shows[1:]
     title = shows if page.study or number(name) == name.capitalize() else f"{number(name)}: {figure.shows}"
     with Image.open(image) as opened:
@@ -215,7 +216,7 @@ def _figure(results: Path, name: str, page: Page) -> dict:
         "name": name,
         "title": title,
         "alt": f"{shows}. Its numbers are in the CSV below.",
-        "caption": Markup(_markdown().renderInline(figure.caption)),
+        "caption": Markup(_markdown().renderInline(caption)),
         "lacks": description(image),
         "image": f"data:image/png;base64,{_encoded(image)}" if drawn else "",
         # of twice as many pixels as on paper: sharp on every screen

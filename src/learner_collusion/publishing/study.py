@@ -84,6 +84,11 @@ def changes(note: str) -> list[str]:
     return found[1].split("; ") if found else []
 
 
+def without_places(text: str) -> str:
+    """The text without the places in the paper that stand in brackets, which a study does not have."""
+    return re.sub(r" \((?:Sections?|Figures?|Appendix|erratum)\b[^()]*\)", "", text)
+
+
 def _is_smaller(change: str) -> bool:
     """Whether an amount is less than the paper's: a smaller number, or of several fewer."""
     ours, _, papers = change.partition(" instead of ")

@@ -71,11 +71,12 @@ def findings(records: pd.DataFrame, claims: pd.DataFrame | None = None) -> list[
     first += _doubt(claims, "C1a", complete, "whether it is more than ten times that")
     if rates:
         independent, joint = zip(*increases, strict=True)
+        doubt = _doubt(claims, "C5a", complete, "whether it costs more than five times as much as between 0 and 1")
+        raises = "in these runs raised" if doubt else "raises"
         first += (
-            f", and dropping {rates[0]:.0%} of the learners raises the test error by {_range(joint)}%, "
-            f"against {_range(independent)}% at beta = 0"
+            f", and dropping {rates[0]:.0%} of the learners {raises} the test error by {_range(joint)}%, "
+            f"against {_range(independent)}% at beta = 0{doubt}"
         )
-        first += _doubt(claims, "C5a", complete, "whether it costs more than five times as much as between 0 and 1")
     return [f"{first}.", _of_error(changes)]
 
 
