@@ -69,6 +69,8 @@ def test_a_run_that_failed_and_one_that_finished(tmp_path):
     said, found = status.describe(tmp_path / "study")
     assert ": ended at " in said and "1 failed" in said and len(found.failed) == 1
     assert f"see {tmp_path}/study/results/logs/prepare/bad.parquet.log" in said
+    assert "\nTo mend:\n  prepare: bad.csv has no column 'cost'" in said
+    assert said.endswith("\nThen the same command goes on from here.")
     assert cli.main(["status", str(tmp_path / "study")]) == 1
     result = snakemake(*call, "--configfile", tmp_path / "bad.yaml", "--", "results/settings/tune.yaml")
     assert result.returncode == 0

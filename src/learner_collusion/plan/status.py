@@ -59,8 +59,10 @@ def describe(folder: Path, now: float | None = None) -> tuple[str, progress.Run]
         lines += _listed("Stopped in", [str(job) for job in stopped])
     if found.failed:
         lines += _listed("Failed", [_failed(job, folder) for job in found.failed.values()])
+    mend = progress.to_mend(found, folder)
+    lines += _listed("To mend", mend) if mend else []
     if not lives and found.done < found.total:
-        lines.append("The same command goes on from here.")
+        lines.append(f"{'Then the' if mend else 'The'} same command goes on from here.")
     return "\n".join(lines), found
 
 
