@@ -69,6 +69,8 @@ def test_a_run_that_failed_and_one_that_finished(tmp_path):
     said, found = status.describe(tmp_path / "study")
     assert ": ended at " in said and "1 failed" in said and len(found.failed) == 1
     assert f"see {tmp_path}/study/results/logs/prepare/bad.parquet.log" in said
+    assert "\nTo mend:\n  prepare: bad.csv has no column 'cost'" in said
+    assert said.endswith("\nThen the same command goes on from here.")
     assert cli.main(["status", str(tmp_path / "study")]) == 1
     result = snakemake(*call, "--configfile", tmp_path / "bad.yaml", "--", "results/settings/tune.yaml")
     assert result.returncode == 0
@@ -150,6 +152,30 @@ def test_it_finds_the_runs_of_a_folder(tmp_path, monkeypatch, capsys):
     assert cli.main(["status"]) == 0
     shown = capsys.readouterr().out
     assert "runs/one: began at" in shown and "interrupted" in shown and "runs/two" not in shown
+
+
+def test_runs_below_a_folder_without_one_are_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    on_a_cluster(tmp_path / "houses/small")
+    assert cli.main(["status", "houses"]) == 1
+    said = "There is no run in houses: give one of its folders that have: learner-collusion status houses/small."
+    assert capsys.readouterr().err == f"status: {said}\n"
+    assert cli.main(["status"]) == 1
+    assert (
+        "no run here: give one of its folders that have: learner-collusion status houses/small."
+        in capsys.readouterr().err
+    )
+    assert cli.main(["status", "houses/small"]) == 0
+    capsys.readouterr()
+    for number in range(5):
+        on_a_cluster(tmp_path / f"houses/b{number}")
+        log = next((tmp_path / f"houses/b{number}/.snakemake/log").iterdir())
+        os.utime(log, (number, number))
+    assert cli.main(["status", "houses"]) == 1
+    assert "status houses/small or houses/b4 or houses/b3 or houses/b2, and 2 more." in capsys.readouterr().err
+    (tmp_path / "empty/sub/.snakemake/log").mkdir(parents=True)
+    with pytest.raises(UserError, match="no run in empty: give the folder where Snakemake works"):
+        status.describe(status.Path("empty"))
 
 
 def test_what_made_no_plan_is_no_run(tmp_path):

@@ -68,8 +68,58 @@ def test_failure_shows_the_tail_and_the_log_and_keeps_the_exit_code(tmp_path):
     result = subprocess.run(command(code), capture_output=True, text=True, cwd=tmp_path)
     assert result.returncode == 3 and "The title" in result.stdout
     assert "what went wrong" in result.stderr and "line 90" in result.stderr and "line 50" not in result.stderr
-    assert "runs/live.log" in result.stderr and "again to resume" in result.stderr and "Traceback" not in result.stderr
+    assert "runs/live.log" in result.stderr and "Traceback" not in result.stderr
     assert (tmp_path / "runs/live.log").read_text().startswith("line 0\n")
+
+
+FAILED = """
+import pathlib, sys
+log = pathlib.Path("results/logs/prepare/houses.log")
+log.parent.mkdir(parents=True, exist_ok=True)
+print("Job stats:\\njob  count\\n---  ---\\ntotal    4\\n")
+print("rule prepare:\\n    log: results/logs/prepare/houses.log\\n    jobid: 3")
+log.write_text(sys.argv[1])
+print("Error in rule prepare:\\n    jobid: 3\\n    log: results/logs/prepare/houses.log (check log file(s) for details)")
+print("At least one job did not complete successfully.")
+sys.exit(1)
+"""
+
+
+def failed(folder, said: str) -> list[str]:
+    """The lines that `run` ends with where a job's log holds `said`."""
+    result = subprocess.run([*command(FAILED), said], capture_output=True, text=True, cwd=folder)
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    return result.stderr.split("did not complete successfully.\n")[1].splitlines()
+
+
+def test_after_a_failure_the_last_line_is_what_the_job_says(tmp_path):
+    sentence = "prepare: houses.csv, line 11, column 'area': 'oops' is not a number; correct it."
+    lines = failed(tmp_path, f"reading\n{sentence}\n")
+    assert lines == [
+        "It failed; all of its output is in runs/live.log.",
+        "Mend what the end says, then run the same command again:",
+        sentence,
+    ]
+    # nothing for the user to mend
+    for said in (
+        "epoch 3 of 80\n",
+        "ValueError: x\n",
+        "prepare: interrupted; run the same command again to resume.\n",
+        "",
+    ):
+        assert failed(tmp_path, said)[1:] == ["Run the same command again to resume."], said
+
+
+def test_after_a_failure_results_of_an_earlier_run_are_named(tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/report.html").write_text("old")
+    lines = failed(tmp_path, "prepare: wrong.\n")
+    assert lines[1] == "Results of an earlier run are still there, unchanged: results/report.html."
+    assert lines[-1] == "prepare: wrong." and not any("resume" in line for line in lines)
+    code = "import sys; open('results/report.html', 'w').write('new'); sys.exit(1)"
+    result = subprocess.run(command(code), capture_output=True, text=True, cwd=tmp_path)
+    assert "earlier run" not in result.stderr
+    assert result.stderr.endswith("before its first job: mend what it says above, then run the same command again.\n")
 
 
 def test_success_shows_the_results(tmp_path):

@@ -7,10 +7,7 @@ import pytest
 
 from learner_collusion.claims.catalogue import CLAIMS
 from learner_collusion.claims.verdict import FAILS, HOLDS, NO_VERDICT, UNDECIDED, as_frame, for_data_set, row
-<<<<<<< HEAD
-=======
 from learner_collusion.figures.registry import FIGURES
->>>>>>> w-fix1
 from learner_collusion.plan import configuration
 from learner_collusion.publishing import claims, report, study
 from learner_collusion.publishing.claims import overview
@@ -119,8 +116,6 @@ def test_several_tables_have_an_answer_each_and_what_was_not_judged_none(tmp_pat
     assert "On Houses, yes: diversity" in text and "; on Cars, no sign of it: diversity" in text
     other = page(tmp_path / "other", [judged("C2", 2, 1.5, 3, HOLDS)], note())
     assert "How this answer is found" not in other
-<<<<<<< HEAD
-=======
 
 
 def test_a_study_names_no_place_of_the_paper_and_no_claim_by_a_number_that_it_does_not_show(tmp_path):
@@ -134,4 +129,3 @@ def test_a_study_names_no_place_of_the_paper_and_no_claim_by_a_number_that_it_do
     for figure in (figure for figure in FIGURES.values() if figure.part == "tabular"):
         assert not re.search(r"Section|Figure \d|Appendix", study.without_places(figure.caption))
     assert "(Appendix C.1)" in FIGURES["fig3_debiased"].caption  # of the paper's own page
->>>>>>> w-fix1

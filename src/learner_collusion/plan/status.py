@@ -14,7 +14,8 @@ from . import owner
 
 _LOGS = ".snakemake/log"
 _MOST = 20  # jobs that are listed
-_NAMED = 4  # kinds of jobs of which nothing is known
+_NAMED = 4  # kinds of jobs of which nothing is known, and folders with a run
+_DEPTHS = ("*", "*/*")  # below a folder, where runs are looked for
 _PLANNING_SECONDS = 60  # in which a run has made its plan, or writes to its log
 
 
@@ -58,8 +59,10 @@ def describe(folder: Path, now: float | None = None) -> tuple[str, progress.Run]
         lines += _listed("Stopped in", [str(job) for job in stopped])
     if found.failed:
         lines += _listed("Failed", [_failed(job, folder) for job in found.failed.values()])
+    mend = progress.to_mend(found, folder)
+    lines += _listed("To mend", mend) if mend else []
     if not lives and found.done < found.total:
-        lines.append("The same command goes on from here.")
+        lines.append(f"{'Then the' if mend else 'The'} same command goes on from here.")
     return "\n".join(lines), found
 
 
@@ -72,9 +75,10 @@ def _found() -> list[Path]:
     """The folders here that have a run: all that go on, else the one whose run was last."""
     folders = [path for path in [Path("."), *sorted(Path("runs").glob("*"))] if _last_log(path) is not None]
     if not folders:
-        raise UserError(
-            "There is no run here: start one (make demo), or give its folder, such as learner-collusion status my-study."
+        other = (
+            _below(Path(".")) or "start one (make demo), or give its folder, such as learner-collusion status my-study."
         )
+        raise UserError(f"There is no run here: {other}")
     going = [path for path in folders if _owner(path)[1]]
     return going or [max(folders, key=lambda path: _last_log(path).stat().st_mtime)]
 
@@ -88,9 +92,21 @@ def _last_run(folder: Path) -> tuple[progress.Run, Path]:
             continue
         if found.total or found.idle or time.time() - log.stat().st_mtime < _PLANNING_SECONDS:
             return found, log
-    raise UserError(
-        f"There is no run in {folder}: give the folder where Snakemake works, such as learner-collusion status runs/demo."
+    other = _below(folder) or "give the folder where Snakemake works, such as learner-collusion status runs/demo."
+    raise UserError(f"There is no run in {folder}: {other}")
+
+
+def _below(folder: Path) -> str:
+    """What to do about a folder without a run that holds others with one, the newest first; empty where there is none."""
+    places = [path for depth in _DEPTHS for path in folder.glob(f"{depth}/{_LOGS}")]
+    logs = {path.parent.parent: _last_log(path.parent.parent) for path in places}
+    found = sorted(
+        (place for place in logs if logs[place]), key=lambda place: logs[place].stat().st_mtime, reverse=True
     )
+    if not found:
+        return ""
+    more = f", and {len(found) - _NAMED} more" * (len(found) > _NAMED)
+    return f"give one of its folders that have: learner-collusion status {' or '.join(map(str, found[:_NAMED]))}{more}."
 
 
 def _last_log(folder: Path) -> Path | None:

@@ -117,13 +117,9 @@ def _overview(rows: pd.DataFrame, metadata: dict) -> Overview:
     explained = rows[["id", "claim", "measures"]][rows["measures"] != ""].drop_duplicates()
     measures = list(explained.itertuples(index=False, name=None))
     intervals = _intervals(rows, part, metadata["confidence"]) + _pairs(rows)
-<<<<<<< HEAD
-    title = PARTS[part].partition(" (")[0] if note.startswith(OWN_STUDY) else PARTS[part]  # no study has the paper's figures
-=======
     title = PARTS[part]
     if note.startswith(OWN_STUDY):  # which has none of the paper's sections and figures
         title = title.partition(" (")[0]
->>>>>>> w-fix1
     return Overview(part, title, note, counts(rows), shown, intervals, measures)
 
 

@@ -24,7 +24,8 @@ _REFRESH_SECONDS = 0.2  # of the lines of a terminal
 _SILENT_SECONDS = 1.0  # without a line of Snakemake's, after which the trainings are looked at
 _TAIL = 25  # lines of the log that are shown after a failure
 _GRACE_SECONDS = 10
-_MOST = 8  # trainings that are shown
+_MOST = 8  # trainings that are shown, and sentences of failed jobs
+_SHOWN = ("report.html", "claims.md")  # of the results, what a reader opens
 _END = object()
 
 # Called with what is known of the run.
@@ -52,21 +53,31 @@ def run(options) -> int:
         show(options.results)
 
     command = options.workflow[1:] if options.workflow[0] == "--" else options.workflow
-    return execute(options.title, command, options.log, end, options.results.parent)
+    return execute(options.title, command, options.log, end, options.results.parent, options.results)
 
 
-def execute(title: str, command: list[str], log: Path, end: Callable[[], None], folder: Path = Path(".")) -> int:
+def execute(
+    title: str,
+    command: list[str],
+    log: Path,
+    end: Callable[[], None],
+    folder: Path = Path("."),
+    results: Path | None = None,
+) -> int:
     """Run `command` with its output in `log`, print how far it is, and call `end` if it succeeds; returns its exit code.
 
     On a terminal the progress is one line that changes, and one for each training; elsewhere a line now and then. `folder` is
-    where the command works: there lie the logs of its jobs. Errors: UserError where another run writes this log.
+    where the command works: there lie the logs of its jobs. After a failure it says what of an earlier run is left in `results`.
+    Errors: UserError where another run writes this log.
     """
+    shown = [results / name for name in _SHOWN] if results else []
+    before = {path: path.stat().st_mtime_ns for path in shown if path.exists()}
     with _own(log) as file:
         print(title, flush=True)
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
             with _progress(folder) as show:
-                follow(_copied(process.stdout, file), show)
+                known = follow(_copied(process.stdout, file), show)
             code = process.wait()
         except KeyboardInterrupt:
             _stop(process)
@@ -74,7 +85,8 @@ def execute(title: str, command: list[str], log: Path, end: Callable[[], None], 
             return 130
     if code:
         print(*log.read_text(encoding="utf-8").splitlines()[-_TAIL:], sep="\n", file=sys.stderr)
-        print(f"It failed; all of its output is in {log}. Run the same command again to resume.", file=sys.stderr)
+        left = [path for path, stamp in before.items() if path.exists() and path.stat().st_mtime_ns == stamp]
+        print(*_failure(known, log, left, progress.to_mend(known, folder)), sep="\n", file=sys.stderr)
         return code
     end()
     return 0
@@ -95,6 +107,19 @@ def _own(log: Path) -> Iterator[TextIO]:
         yield file
 
 
+def _failure(known: progress.Run, log: Path, left: list[Path], mend: list[str]) -> list[str]:
+    """The last lines after a failure: where all is, what of an earlier run is left, and at the end what the user has to mend."""
+    lines = [f"It failed; all of its output is in {log}."]
+    if left:
+        named = " and ".join(map(str, left))
+        lines.append(f"Results of an earlier run are still there, unchanged: {named}.")
+    if mend:
+        return [*lines, "Mend what the end says, then run the same command again:", *mend[:_MOST]]
+    if not known.total:
+        return [*lines, "It failed before its first job: mend what it says above, then run the same command again."]
+    return [*lines, "Run the same command again to resume."]
+
+
 def _stop(process: subprocess.Popen) -> None:
     """Let the command end its jobs. A terminal has sent it the signal, too; otherwise it gets it here."""
     with contextlib.suppress(KeyboardInterrupt):
@@ -107,12 +132,14 @@ def _stop(process: subprocess.Popen) -> None:
         process.terminate()
 
 
-def follow(lines: Iterable[str | None], show: Show) -> None:
-    """Read Snakemake's output, and call `show` whenever it tells how far the run is, and where nothing came for a while (None)."""
+def follow(lines: Iterable[str | None], show: Show) -> progress.Run:
+    """Read Snakemake's output, and call `show` whenever it tells how far the run is, and where nothing came for a while (None).
+    Returns what it told in all."""
     run = progress.Run()
     for line in lines:
         if line is None or progress.advance(run, line.rstrip("\n")):
             show(run)
+    return run
 
 
 def _copied(stream, file) -> Iterator[str | None]:

@@ -27,6 +27,8 @@ _ERROR = re.compile(r"^Error in (?:rule|group)\b|^    jobs:$")
 _ROW = re.compile(r"^\s{8}rule \w+:$")  # of the jobs of a group that failed
 _EPOCH = re.compile(r"epoch (\d+) of (\d+)(?:, batch (\d+))?")
 _RUN = re.compile(r"^\S+, run \d+: ", re.M)
+_SENTENCE = re.compile(r"^[a-z_]+: \S")  # of a command, on what the user has to mend: its name, and the sentence
+_INTERRUPTED = "interrupted; run the same command again"
 _TAIL_BYTES = 100_000  # of a job's log
 _EARLY = 0.02  # below this share of its epochs a training says nothing of how long it will take
 
@@ -262,6 +264,17 @@ def started(job: Job, folder: Path) -> bool:
             if (folder / name).stat().st_mtime >= job.began - 2:  # the stamps of Snakemake's log are whole seconds
                 return True
     return False
+
+
+def to_mend(run: Run, folder: Path) -> list[str]:
+    """What the failed jobs say that the user has to mend, each sentence once. A job that was killed or interrupted says nothing."""
+    found = {}
+    for job in run.failed.values():
+        for name in job.logs:
+            lines = _tail(folder / name).strip().splitlines() if started(job, folder) else []
+            if lines and _SENTENCE.match(lines[-1]) and _INTERRUPTED not in lines[-1]:
+                found[lines[-1]] = None
+    return list(found)
 
 
 def _runs(job: Job, folder: Path) -> int | None:
