@@ -1,6 +1,7 @@
 """What runs of Snakemake go through: which of them own their folder, and which get the commands of a cluster."""
 
 import os
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -64,3 +65,19 @@ def test_jobs_that_need_a_gpu_where_there_is_none_are_named(monkeypatch, executo
         if told
         else said == ""
     )
+
+
+def test_files_from_the_future_are_of_now(ran, tmp_path, capsys):
+    (tmp_path / "results/datasets").mkdir(parents=True)
+    late, past = tmp_path / "results/datasets/a.parquet", tmp_path / "results/b.parquet"
+    for path, when in ((late, 1e9), (past, -1e6)):
+        path.write_text("x")
+        os.utime(path, (time.time() + when, time.time() + when))
+    known = past.stat().st_mtime
+    ran(dry=True)
+    assert late.stat().st_mtime > time.time() + 1e8  # who only looks changes nothing
+    ran()
+    assert abs(late.stat().st_mtime - time.time()) < 60 and past.stat().st_mtime == known
+    assert "results/datasets/a.parquet had a time in the future" in capsys.readouterr().out
+    ran()
+    assert "future" not in capsys.readouterr().out

@@ -1,6 +1,8 @@
-"""What every run of Snakemake goes through here: one main process a folder, and patience with schedulers."""
+"""What every run of Snakemake goes through here: one main process a folder, patience with schedulers, no files from the future."""
 
+import contextlib
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,11 +31,30 @@ def guarded(workflow, say: Callable[[str], None], failure: type[Exception]) -> C
             os.environ["PATH"] = os.pathsep.join([str(commands), os.environ["PATH"]])
         try:
             with owning(Path.cwd(), say, slurm.cancel_left):
+                set_back(Path("results"), say)
                 return execute(*arguments, executor_plugin=executor_plugin, **named)
         except UserError as error:
             raise failure(str(error)) from None
 
     return execute_alone
+
+
+_SKEW = 5.0  # seconds by which clocks of machines may differ
+
+
+def set_back(folder: Path, say: Callable[[str], None]) -> None:
+    """Give files from the future the time of now. Snakemake fails a job whose outputs are older than its inputs, and would do so
+    until that future: after a clock was set, or where files were copied with their times. What was made from them is made anew."""
+    now, found = time.time(), []
+    for place, _, names in os.walk(folder):
+        for path in (os.path.join(place, name) for name in names):
+            with contextlib.suppress(OSError):  # gone, or not ours
+                if os.stat(path).st_mtime > now + _SKEW:
+                    os.utime(path, (now, now))
+                    found.append(path)
+    if found:
+        more = f" and {len(found) - 1:,} more" * (len(found) > 1)
+        say(f"{found[0]}{more} had a time in the future, as after a clock was set: it is now.")
 
 
 # What a driver makes: NVIDIA's, the same within WSL, AMD's.
