@@ -28,6 +28,15 @@ class Kept:
         """The part as a frame, or None where it is missing or was made from something else."""
         return parquet.read(self.path(name), schema) if self.has(name) else None
 
+    def finished(self, name: str, schema: pa.Schema) -> pd.DataFrame:
+        """A part that this job has written. UserError where it is gone, as another run in the same folder removes what it has used."""
+        found = self.read(name, schema)
+        if found is None:
+            raise UserError(
+                f"{self.path(name)} is gone, as if another run worked in this folder: run the same command again."
+            )
+        return found
+
     def write(self, name: str, table, schema: pa.Schema) -> None:
         """Keep a part."""
         parquet.write(self.path(name), table, schema, {"identity": self.identity, "part": name})

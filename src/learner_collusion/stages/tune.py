@@ -163,7 +163,7 @@ def _gather(job: _Job, trials: str, best: str, made=None) -> None:
 
     settings = job.settings
     _, trials_schema, best_schema = _space(settings)
-    rows = pd.concat([job.kept.read(f"run{run}", trials_schema) for run in range(settings.runs)])
+    rows = pd.concat([job.kept.finished(f"run{run}", trials_schema) for run in range(settings.runs)])
     metadata = {
         "dataset": job.dataset,
         "settings": recorded(dataclasses.asdict(settings)),
