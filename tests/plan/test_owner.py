@@ -61,7 +61,10 @@ def test_after_a_kill_the_next_one_goes_on(tmp_path, said):
     assert main.stdout.readline() == "owning\n"
     (tmp_path / ".snakemake/locks").mkdir()
     key = owner.read(tmp_path / ".snakemake/main.json").key
-    assert len(owner.orphans(key)) == 1
+    end = time.monotonic() + 20
+    while len(owner.orphans(key)) != 1:  # the new process has its own environment only once it has begun
+        assert time.monotonic() < end
+        time.sleep(0.02)
     main.kill()
     main.wait()
     with owner.owning(tmp_path, said.append):
