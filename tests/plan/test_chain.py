@@ -100,7 +100,7 @@ def test_a_broken_link_is_named(results, damage, broken, words, capsys):
 
 
 def test_what_tells_nothing_is_one_sentence(results, capsys):
-    for file in (ROOT / "docs/gallery/tabular.parquet", ROOT / "docs/gallery/fig2_diversity.png", ROOT / "README.md"):
+    for file in (ROOT / "docs/gallery/cnn/images.parquet", ROOT / "docs/gallery/cnn/fig15_cnn.png", ROOT / "README.md"):
         assert cli.main(["provenance", str(file)]) == 1
         assert "does not tell what made it" in capsys.readouterr().err
     assert cli.main(["provenance", "results/none.parquet"]) == 1
