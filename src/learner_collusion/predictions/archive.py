@@ -70,10 +70,6 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
             unpacked = sum(member.file_size for member in archive.infolist())
         if unpacked > max(_LARGEST, _DENSEST * path.stat().st_size):
             raise UserError(f"{path} unpacks to {unpacked:,} bytes, far more than predictions would: write it again.")
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > max(_LARGEST, _DENSEST * path.stat().st_size):
-            raise UserError(f"{path} unpacks to {unpacked:,} bytes, far more than predictions would: write it again.")
         with np.load(path, allow_pickle=False) as file:
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise ValueError("no archive")
