@@ -1,5 +1,6 @@
 """Raw files: from the origin, else from a mirror folder, verified by checksum."""
 
+import filecmp
 import hashlib
 import http.client
 import os
@@ -220,21 +221,9 @@ def folder_with(mirror: str | None, file: str) -> Path | None:
     """
     found = places(mirror, file)
     for other in found[1:]:
-        if not _same(found[0], other):
+        if not filecmp.cmp(found[0], other, shallow=False):
             raise UserError(f"{found[0]} and {other} are two different files of one name: remove one of them.")
     return found[0].parents[len(Path(file).parts) - 1] if found else None
-
-
-def _same(one: Path, other: Path) -> bool:
-    if one.samefile(other):
-        return True
-    if one.stat().st_size != other.stat().st_size:
-        return False
-    digests = []
-    for path in (one, other):
-        with open(path, "rb") as file:
-            digests.append(hashlib.file_digest(file, "sha256").digest())
-    return digests[0] == digests[1]
 
 
 def export_diabetes(output: str | Path) -> str:

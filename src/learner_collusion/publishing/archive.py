@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..files import replacing
+from ..seals import checksum
 
 NAME = "learner-collusion-results"  # the folder that it unpacks to
 GALLERY, CONFIG, SUMS = "gallery", "config.yaml", "SHA256SUMS"  # in it
@@ -45,8 +46,8 @@ def add_arguments(parser) -> None:
 def run(options) -> None:
     """Write the archive, and say what it holds."""
     count = write(options.gallery, options.config, options.output)
-    size, digest = options.output.stat().st_size, hashlib.sha256(options.output.read_bytes()).hexdigest()
-    print(f"{options.output}: {count} files, {size / 1e6:.1f} MB, SHA-256 {digest}")
+    size = options.output.stat().st_size
+    print(f"{options.output}: {count} files, {size / 1e6:.1f} MB, SHA-256 {checksum(options.output)}")
 
 
 def write(gallery: Path, config: Path, output: Path) -> int:
