@@ -1,5 +1,6 @@
 """What several tests share: the mirror and SLURM where they are at hand, and a small prepared table."""
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -84,3 +85,22 @@ def own_part(kind: type, mapping: dict) -> dict:
 @pytest.fixture
 def random() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def chain_folder(tmp_path_factory) -> Path:
+    """Where the stages of a small table were run, from fetch to claims."""
+    from planned_chain import STAGES, Chain, configured  # loads the commands, which few tests need
+
+    folder = tmp_path_factory.mktemp("chain")
+    with contextlib.chdir(folder):
+        Chain(configured()).table(*STAGES)
+    return folder
+
+
+@pytest.fixture
+def results(chain_folder, tmp_path, monkeypatch) -> Path:
+    """A copy of their results in the current folder, to be damaged."""
+    shutil.copytree(chain_folder / "results", tmp_path / "results", symlinks=True)
+    monkeypatch.chdir(tmp_path)
+    return Path("results")

@@ -1,7 +1,5 @@
 """A chain of stages as the workflow calls them, in this process: of one table, and of one image cell."""
 
-import contextlib
-
 import yaml
 from conftest import ROOT
 
@@ -17,6 +15,7 @@ TABLE = {
     "train_tabular": (),
     "evaluate": (),
 }
+STAGES = (*TABLE, "aggregate", "figure", "claims")
 
 
 def configured(**tabular) -> dict:
@@ -65,10 +64,3 @@ class Chain:
             return self.run(stage, "tabular", "--part", "tabular", "--records", "results/records/tabular.parquet")
         processes = ["--processes", "1"] if stage in ("tune", "train_tabular", "evaluate") else []
         return self.run(stage, "diabetes", "--dataset", "diabetes", *TABLE[stage], *processes)
-
-
-@contextlib.contextmanager
-def inside(folder):
-    """In this folder."""
-    with contextlib.chdir(folder):
-        yield

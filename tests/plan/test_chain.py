@@ -2,31 +2,13 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from planned_chain import Chain, configured, inside
+from planned_chain import Chain, configured
 
 from learner_collusion import cli
 from learner_collusion.plan import chain as chains
-
-STAGES = ("fetch", "prepare", "tune", "train_tabular", "evaluate", "aggregate", "figure", "claims")
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("chain")
-    with inside(folder):
-        Chain(configured()).table(*STAGES)
-    return folder
-
-
-@pytest.fixture
-def results(finished, tmp_path, monkeypatch):
-    shutil.copytree(finished / "results", tmp_path / "results")
-    monkeypatch.chdir(tmp_path)
-    return Path("results")
 
 
 def told(capsys, *arguments):

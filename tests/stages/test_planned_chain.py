@@ -1,11 +1,10 @@
 """What a stage of the workflow says of inputs that are not what its plan has: one sentence, and nothing written."""
 
 import shutil
-from pathlib import Path
 
 import pandas as pd
 import pytest
-from planned_chain import Chain, configured, inside
+from planned_chain import Chain, configured
 
 from learner_collusion.records import parquet
 
@@ -27,24 +26,6 @@ WRITTEN = {
     "figure": "figures/fig2_diversity.pdf",
     "claims": "claims/tabular.parquet",
 }
-STAGES = ("fetch", *FILES)
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """The results of the whole chain."""
-    folder = tmp_path_factory.mktemp("chain")
-    with inside(folder):
-        Chain(configured()).table(*STAGES)
-    return folder
-
-
-@pytest.fixture
-def results(finished, tmp_path, monkeypatch):
-    """A copy of them, to be damaged."""
-    shutil.copytree(finished / "results", tmp_path / "results", symlinks=True)
-    monkeypatch.chdir(tmp_path)
-    return Path("results")
 
 
 @pytest.fixture(scope="module")
