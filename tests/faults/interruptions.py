@@ -14,6 +14,7 @@ from .common import Verdict, undo
 from .forks import Ended
 from .lab import Lab
 from .study import MOODS
+from .workflow import Workflow
 
 
 def killed(lab: Lab, random: randoms.Random) -> Verdict:
@@ -25,6 +26,15 @@ def killed(lab: Lab, random: randoms.Random) -> Verdict:
         if ended.how != "killed":
             return lab.verdict(ended)
     return lab.verdict()
+
+
+def interrupted(lab: Workflow, random: randoms.Random) -> Verdict:
+    """Ctrl-C or SIGTERM, by someone impatient."""
+    lab.finished()
+    undo(lab, random)
+    lab.start(lab.steps)
+    ended = lab.interrupt(random)
+    return lab.verdict(ended if ended.how != "killed" else None)
 
 
 def _limit(size: int, dies: bool) -> Callable[[], None]:

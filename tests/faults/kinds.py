@@ -36,6 +36,7 @@ KINDS = {
     "clock set": Kind(damage.clock, 8),
     "download interrupted or false": Kind(interruptions.download, 12),
     "under Snakemake: killed": Kind(interruptions.killed, 4, True),
+    "under Snakemake: interrupted": Kind(interruptions.interrupted, 4, True),
     "under Snakemake: killed, then other settings": Kind(stale.after_other_settings, 3, True),
     "under Snakemake: bits flipped": Kind(damage.bits_flipped, 3, True),
     "under Snakemake: exchanged": Kind(damage.exchanged, 3, True),

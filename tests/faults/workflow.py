@@ -1,6 +1,7 @@
 """The tabular half of the study under Snakemake itself: slower by far, so a few faults alone."""
 
 import os
+import random as randoms
 import re
 import signal
 import subprocess
@@ -34,6 +35,21 @@ class Workflow(Lab):
             preexec_fn=before, start_new_session=True,
         )  # fmt: skip
         return self.process.pid
+
+    def interrupt(self, random: randoms.Random) -> Ended:
+        """One to three times Ctrl-C, or SIGTERM, at random moments: to the main process alone, or to its jobs as well, as a terminal
+        does."""
+        kind, group = random.choice((signal.SIGINT, signal.SIGINT, signal.SIGTERM)), random.random() < 0.5
+        pause = random.uniform(0, self.seconds)
+        for _ in range(random.randint(1, 3)):
+            try:
+                self.process.wait(pause)
+                break
+            except subprocess.TimeoutExpired:
+                (os.killpg if group else os.kill)(self.process.pid, kind)
+                pause = 10 ** random.uniform(-2, 1)
+        ended = self.wait(self.process.pid)
+        return ended if ended.how == "done" or ended.said == "no end" else Ended("killed")
 
     def wait(self, child: int, seconds: float = LONGEST) -> Ended:
         """As `Lab`; the main process alone is killed, and its jobs outlive it."""

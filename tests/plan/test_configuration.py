@@ -274,9 +274,8 @@ def test_a_study_of_other_tables_is_no_reduced_paper(config):
     note = "A study of its own, 'mine', by the paper's protocol but for: runs 3 instead of 10; trials 12 instead of 20."
     assert configuration.note(small, config, "tabular") == configuration.note(small, config, "sensitivity") == note
     drawn = settings.take(small, config, "figure", "fig2_diversity")
-    assert drawn["note"] == note and drawn["study"].endswith(
-        "by the paper's protocol, changed: see this file's metadata."
-    )
+    assert drawn["note"] == note
+    assert drawn["study"].endswith("by the paper's protocol but for what report.html lists.")
     assert configuration.note(small, config, "theory") == "Fidelity 'mine', not the paper's: cases 5 instead of 1000."
     assert "study" not in settings.take(small, config, "figure", "fig6_practical")
     shipped = overlay(config, {"fidelity": "demo", "tabular": {"datasets": ["diabetes"]}})

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from learner_collusion.errors import UserError
-from learner_collusion.plan import guard
+from learner_collusion.plan import guard, owner
 
 
 @pytest.fixture
@@ -37,6 +37,14 @@ def test_a_run_owns_its_folder_while_it_lasts(ran, tmp_path):
 def test_dry_runs_jobs_and_nolock_do_not(ran, tmp_path, kind):
     (tmp_path / ".snakemake").mkdir()
     assert ran(**kind)[0] is False
+
+
+def test_a_dry_run_says_who_works_there_and_takes_no_lock_for_a_living_process(ran, tmp_path, capsys):
+    ran(dry=True)
+    assert capsys.readouterr().out == ""
+    with owner.owning(tmp_path, print):
+        ran(dry=True)
+    assert capsys.readouterr().out.startswith(f"Snakemake works in {tmp_path}: process {os.getpid()} on ")
 
 
 @pytest.mark.parametrize(("executor", "command"), [("slurm", "sbatch"), ("cluster-generic", "submit")])

@@ -70,8 +70,35 @@ def test_after_a_kill_the_next_one_goes_on(tmp_path, said):
     with owner.owning(tmp_path, said.append):
         assert not (tmp_path / ".snakemake/locks").exists() and not owner.orphans(key)
         assert owner.read(tmp_path / ".snakemake/main.json").pid == os.getpid()
-    assert len(said) == 1 and "was killed: 1 of its processes ended, its lock removed." in said[0]
+    assert len(said) == 1 and "did not end in order: 1 of its processes ended, its lock removed." in said[0]
     assert not (tmp_path / ".snakemake/main.json").exists()
+
+
+# Owns the folder that it is given, and is interrupted so that it leaves a lock, or a job, or nothing.
+INTERRUPTED = """
+import subprocess, sys
+from pathlib import Path
+from learner_collusion.plan.owner import owning
+with owning(Path(sys.argv[1]), print):
+    if sys.argv[2] == "lock":
+        Path(sys.argv[1], ".snakemake/locks").mkdir()
+        Path(sys.argv[1], ".snakemake/locks/0.input.lock").touch()
+    elif sys.argv[2] == "job":
+        subprocess.Popen(["sleep", "600"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    raise KeyboardInterrupt
+"""
+
+
+@pytest.mark.parametrize(
+    ("left", "told"), [("lock", "in order: its"), ("job", "order: 1 of its processes ended, its"), ("nothing", "")]
+)
+def test_after_an_interruption_the_next_one_goes_on(tmp_path, said, left, told):
+    ended = subprocess.run([sys.executable, "-c", INTERRUPTED, str(tmp_path), left], capture_output=True)
+    assert ended.returncode and b"KeyboardInterrupt" in ended.stderr
+    assert (tmp_path / ".snakemake/main.json").exists() == bool(told)
+    with owner.owning(tmp_path, said.append):
+        assert not (tmp_path / ".snakemake/locks").exists()
+    assert len(said) == bool(told) and all(f"{told} lock removed." in line for line in said)
 
 
 def test_a_living_one_is_named(tmp_path, said):
@@ -92,13 +119,15 @@ def test_a_living_one_is_named(tmp_path, said):
 def test_a_process_id_that_was_used_again_deceives_nobody(tmp_path, said):
     written(tmp_path, started="1")
     with owner.owning(tmp_path, said.append):
-        assert "was killed" in said[0]
+        assert "did not end in order" in said[0]
 
 
 def test_a_silent_one_elsewhere_is_dead(tmp_path, said, quick):
     written(tmp_path, machine="elsewhere", host="node7", slurm_job="17")
     with owner.owning(tmp_path, said.append):
-        assert "on node7, SLURM job 17, since" in said[0] and "watching" in said[0] and "was killed" in said[1]
+        assert (
+            "on node7, SLURM job 17, since" in said[0] and "watching" in said[0] and "did not end in order" in said[1]
+        )
 
 
 def test_a_beating_one_elsewhere_lives(tmp_path, said, quick):

@@ -72,6 +72,8 @@ def test_the_documented_commands_end_with_figures_and_verdicts_under_the_users_n
     assert b"A study of its own, 'houses'" in drawn
     page = (results / "report.html").read_text(encoding="utf-8")
     assert "<h1>Does joint training collude on houses?</h1>" in page and page.count('data-part="tabular"') == 9
+    rows = len(ROWS)
+    assert re.search(rf"<summary>houses: {rows} rows of houses\.csv, \d+ features to learn price from</summary>", page)
     assert "Fidelity" not in page and "Facebook" not in page and "what the paper says" not in page
     log = (results / "logs/prepare/houses.parquet.log").read_text()
     assert "categories: city (3: north, 'old town, east', south)" in log

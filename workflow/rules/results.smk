@@ -235,6 +235,7 @@ rule report:
         configuration="results/config.yaml",
         claims=judged_claims,
         records=[parts.records("tabular")] if "tabular" in PARTS else [],
+        read=[prepared(name) for name in tables.own_names(CONFIG, PAPER)],
         figures=expand("results/figures/{figure}.png", figure=MADE_FIGURES),
         tables=expand("results/tables/{table}.md", table=MADE_TABLES),
         points="results/illustration.parquet",

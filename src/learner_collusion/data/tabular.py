@@ -58,10 +58,11 @@ def prepare(raw: str | Path, output: str | Path, name: str, table: Table, made=N
         "rows": len(complete),
         "rows_with_missing_values": len(frame) - len(complete),
         "provenance": parquet.provenance("pandas"),
+        "summary": _summary(columns, found, features, complete),
     }
     schema = pa.schema([(column, array.type) for column, array in arrays.items()])
     parquet.write(output, arrays, schema, description, made)
-    return _summary(columns, found, features, complete)
+    return description["summary"]
 
 
 def read(raw: str | Path, name: str, table: Table) -> Columns:

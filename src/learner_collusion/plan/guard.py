@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from . import slurm
-from .owner import owning
+from .owner import here, owning
 
 # Of an executor: the folder with the commands that it uses.
 COMMANDS = {"slurm": slurm.COMMANDS, "cluster-generic": slurm.COMMANDS.with_name("cluster")}
@@ -16,8 +16,8 @@ COMMANDS = {"slurm": slurm.COMMANDS, "cluster-generic": slurm.COMMANDS.with_name
 
 def guarded(workflow, say: Callable[[str], None], failure: type[Exception]) -> Callable:
     """The `execute` of a Snakemake workflow as its main process calls it: in a folder that is its own alone, and on a cluster
-    with the commands of `COMMANDS` on the PATH. Jobs, dry runs and `--nolock` run as they are. Errors: `failure` where another
-    main process lives.
+    with the commands of `COMMANDS` on the PATH. Jobs and `--nolock` run as they are; a dry run looks at no lock, and says who
+    works there. Errors: `failure` where another main process lives.
 
     Snakemake looks at its lock within `execute`, and tells only there what kind of run this is.
     """
@@ -25,7 +25,12 @@ def guarded(workflow, say: Callable[[str], None], failure: type[Exception]) -> C
 
     def execute_alone(*arguments, executor_plugin, **named):
         job = workflow.subprocess_exec or workflow.remote_exec
-        if job or executor_plugin.common_settings.dryrun_exec or not workflow.execution_settings.lock:
+        if executor_plugin.common_settings.dryrun_exec and not job:
+            # Snakemake would take the lock of a dead one for a living one's
+            workflow.execution_settings.lock = False
+            if living := here(Path.cwd()):
+                say(f"Snakemake works in {Path.cwd()}: {living}.")
+        if job or not workflow.execution_settings.lock:
             return execute(*arguments, executor_plugin=executor_plugin, **named)
         if commands := COMMANDS.get(executor_plugin.name):
             os.environ["PATH"] = os.pathsep.join([str(commands), os.environ["PATH"]])

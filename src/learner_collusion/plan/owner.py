@@ -60,8 +60,8 @@ class Owner:
 def owning(folder: Path, say: Say, cancel: Callable[[], int] = lambda: 0) -> Iterator[None]:
     """Be the one main process of `folder` until the end of the block.
 
-    Where the last one was killed, its lock is removed, what it left running is ended, and `say` is told. `cancel` does so for
-    jobs elsewhere, and returns how many there were. Errors: UserError where another one lives.
+    Where the last one was killed, or interrupted so that it left its lock, that is removed, what it left running is ended, and
+    `say` is told. `cancel` does so for jobs elsewhere, and returns how many there were. Errors: UserError where another one lives.
     """
     record = folder / ".snakemake/main.json"
     record.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,9 @@ def owning(folder: Path, say: Say, cancel: Callable[[], int] = lambda: 0) -> Ite
     finally:
         ended.set()
         beat.join()
-        if read(record) == mine:
+        os.environ.pop(VARIABLE, None)
+        # Who is interrupted twice may leave a lock and jobs, as if killed; then the record stays, and the next one cleans up.
+        if read(record) == mine and not (_is_locked(folder) or orphans(mine.key)):
             record.unlink(missing_ok=True)
 
 
@@ -102,6 +104,12 @@ def read(record: Path) -> Owner | None:
         return Owner(**content["owner"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def here(folder: Path) -> Owner | None:
+    """The main process of this machine that works in a folder."""
+    found = read(folder / ".snakemake/main.json")
+    return found if found and lives_here(found) else None
 
 
 def lives_here(owner: Owner) -> bool | None:
@@ -132,6 +140,11 @@ def orphans(key: str) -> list[int]:
     return found
 
 
+def _is_locked(folder: Path) -> bool:
+    """Whether Snakemake's lock is there."""
+    return any((folder / ".snakemake/locks").glob("*"))
+
+
 def _clean_up(folder: Path, last: Owner | None, say: Say, cancel: Callable[[], int]) -> None:
     """Remove the lock of a dead main process, and end what it left running."""
     done = [f"{jobs} of its jobs cancelled"] if (jobs := cancel()) else []
@@ -141,7 +154,7 @@ def _clean_up(folder: Path, last: Owner | None, say: Say, cancel: Callable[[], i
         shutil.rmtree(folder / ".snakemake/locks", ignore_errors=True)
         done.append("its lock removed")
     if done:
-        say(f"The last run here{f' ({last}) was killed' if last else ''}: {', '.join(done)}.")
+        say(f"The last run here{f' ({last}) did not end in order' if last else ''}: {', '.join(done)}.")
 
 
 def _end(key: str) -> int:

@@ -56,7 +56,7 @@ def _figure(config: dict, paper: dict, part: str) -> dict:
     mark = f"Fidelity {config['fidelity']!r}, not the paper's: see this file's metadata."
     study = {}
     if configuration.own_study(config, paper, *concerns):  # no warning, but a label
-        short = f"{note.partition(' but for')[0]}, changed: see this file's metadata." if " but for" in note else note
+        short = f"{note.partition(' but for')[0]} but for what report.html lists." if " but for" in note else note
         mark, study = "", {"study": short}
     return {
         "note": note,

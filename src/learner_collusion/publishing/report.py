@@ -47,12 +47,13 @@ _THINNING = 3  # of the points of a line that moves every third is drawn
 @dataclass(frozen=True)
 class Page:
     """What a page shows: names of figures and tables in their order, the name of the `fidelity`, and for a `study` of the
-    user's the titles of its tables. What does not exist is left out."""
+    user's the titles of its tables, and what was `read` of each, as `prepare` says it. What does not exist is left out."""
 
     fidelity: str
     figures: list[str] = field(default_factory=lambda: list(FIGURES))
     tables: list[str] = field(default_factory=lambda: list(TABLES))
     study: list[str] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
 
 
 def write(results: Path, output: Path, page: Page) -> None:
@@ -79,6 +80,7 @@ def write(results: Path, output: Path, page: Page) -> None:
         js=Markup((_TEMPLATES / "report.js").read_text(encoding="utf-8")),
         title=_title(page, overviews),
         study=page.study,
+        read=[summary.partition("\n") for summary in page.read],
         answer=study.answer(rows, page.study, study.label(_own(notes)) == study.SMALL),
         rule=study.RULE,
         label=study.label(_own(notes)) if page.study else page.fidelity,

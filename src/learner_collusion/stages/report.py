@@ -3,6 +3,7 @@
 Example: learner-collusion report --results runs/demo/results
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,12 +48,28 @@ def run(options) -> None:
     write(settings, options.results, options.output or options.results / "report.html")
 
 
+def _summaries(names: Iterable[str], results: Path) -> Iterator[str]:
+    """What was read of the tables of a study, where they still lie beside its results."""
+    from ..records import parquet
+
+    for name in names:
+        prepared = results / f"datasets/{name}.parquet"
+        if prepared.exists():
+            yield from filter(None, [parquet.read_metadata(prepared, published=True).get("summary")])
+
+
 def write(settings: Settings, results: Path, output: Path) -> None:
     """Write the page of the results in a folder. Errors: UserError where there is nothing to show, or a file is damaged."""
     from ..publishing import report
 
     if not any(results.glob("figures/*.png")) and not report.claims_files(results):
         raise UserError(f"{results} holds neither figures nor claims: run the workflow first.")
-    page = report.Page(settings.fidelity, settings.figures, settings.tables, list(settings.study.values()))
+    page = report.Page(
+        settings.fidelity,
+        settings.figures,
+        settings.tables,
+        study=list(settings.study.values()),
+        read=list(_summaries(settings.study, results)),
+    )
     report.write(results, output, page)
     print(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
