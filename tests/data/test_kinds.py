@@ -18,6 +18,42 @@ def test_a_column_that_counts_the_rows_under_a_name_is_told(tmp_path):
     assert "note: rooms is the same in every row; city is the same in every row" in summary
 
 
+@pytest.mark.parametrize("number", [lambda i: 1000 + i, lambda i: 119 - i, lambda i: (37 * i) % 120])
+def test_numbers_of_the_rows_from_anywhere_and_in_any_order_are_told(tmp_path, number):
+    content = text("{id},{area},{rooms},{city},{price}", "id,area,rooms,city,price", id=number)
+    assert "note: id only counts the rows" in prepare(tmp_path, content)[1]
+
+
+def test_whole_numbers_that_look_like_dates_are_told(tmp_path):
+    days = pd.date_range("2021-01-01", periods=120)
+    content = text("{day},{area},{price}", "day,area,price", day=lambda i: days[i].strftime("%Y%m%d"))
+    assert (
+        "note: day looks like dates; if so, give their format, dates: {day: '%Y%m%d'}" in prepare(tmp_path, content)[1]
+    )
+    values, summary = prepare(tmp_path, content, dates={"day": "%Y%m%d"})
+    assert np.diff(values["day"]).tolist() == [1.0] * 119 and "looks like" not in summary
+
+
+def test_a_target_of_classes_is_refused_or_told(tmp_path):
+    _, summary = prepare(tmp_path, text(price=lambda i: i % 3))
+    assert "note: price holds 3 different whole numbers; classes are not studied here" in summary
+    assert "whole numbers" not in prepare(tmp_path, text(price=lambda i: i % 11))[1]
+    (tmp_path / "two").mkdir()
+    sentence = refused(tmp_path / "two", text(price=lambda i: i % 2))
+    assert "the target, holds two different values, 0 and 1, which are two classes: name another column in" in sentence
+
+
+def test_numbers_that_cannot_be_computed_with(tmp_path):
+    for column in ("area", "price"):
+        sentence = refused(tmp_path, seventh("1e160", column))
+        assert f"line 8, column {column!r}: '1e160' is too large to compute with: divide the column" in sentence
+        sentence = refused(tmp_path, text(**{column: lambda i: f"{i}e-300"}))
+        assert f"Column {column!r} of houses.csv differs by less than can be computed with" in sentence
+        sentence = refused(tmp_path, seventh("12345678901234567891", column))
+        assert f"column {column!r}: '12345678901234567891' is a whole number beyond 2^53, which would be" in sentence
+    assert prepare(tmp_path, seventh("1152921504606846976", "area"))[0]["area"][6] == 2.0**60
+
+
 def seventh(value, column):
     """The table with another value in its seventh row, line 8."""
     return text(**{column: lambda i: value if i == 6 else ROWS[i][{"area": 0, "rooms": 1, "price": 3}[column]]})

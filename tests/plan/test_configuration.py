@@ -363,3 +363,12 @@ def test_the_mirror_is_the_configurations_else_the_environments(
     monkeypatch.setenv(MIRROR_VARIABLE, variable or "")
     configuration.use_mirror(overlay(config, {"datasets": {"mirror": configured}}), tmp_path / "start")
     assert os.environ[MIRROR_VARIABLE] == ("" if expected is None else str(tmp_path / expected))
+
+
+@pytest.mark.parametrize("text", ["[]", "5", "false", "''"])
+def test_a_file_that_is_no_mapping_is_told_even_where_it_is_empty(tmp_path, text):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(UserError, match="is a YAML list or text, but a configuration is a mapping of keys"):
+        configuration.load_all([configuration.PAPER, tmp_path / "mine.yaml"])
+    (tmp_path / "mine.yaml").write_text("# nothing yet")
+    assert configuration.load_all([configuration.PAPER, tmp_path / "mine.yaml"])

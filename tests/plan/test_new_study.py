@@ -60,7 +60,7 @@ def test_the_preset_names_the_table_from_where_it_lies(folder, capsys):
         ("My Houses, 2021.csv", "my_houses_2021", "My Houses, 2021"),
         ("abalone.csv", "my_abalone", "abalone"),
         ("2021.csv", "2021", "2021"),
-        ("Häuser: {neu}.tsv", "h_user_neu", "Häuser: {neu}"),
+        ("Häuser: neu.tsv", "h_user_neu", "Häuser: neu"),
         ("yes.csv", "yes", "yes"),
         ("数据.csv", "table", "数据"),
     ],
@@ -96,7 +96,7 @@ def test_a_value_that_is_missing_is_told_with_the_key_for_it(folder, capsys):
     (folder / "houses.csv").write_text(text(price=lambda i: "n.a." if i == 3 else 100 + i))
     assert run("houses.csv", "--target", "price") == 1
     said = capsys.readouterr().out
-    assert "list it in tables.houses.missing" in said and "target: price, missing: [a word]}" in said
+    assert "list it in tables.houses.missing" in said and "target: price, missing: [n.a.]}" in said
 
 
 @pytest.mark.parametrize(
@@ -142,6 +142,54 @@ def test_the_small_run_works_from_anywhere_and_replaces_nothing(folder, capsys):
     assert [path.name for path in (folder / "houses").iterdir()] == ["small.yaml"]
     (folder / "my study/study.yaml").unlink()  # as the error for a second call advises
     assert run("houses.csv", "--target", "price", "--directory", "my study") == 0
+
+
+@pytest.mark.parametrize(
+    ("twist", "values", "line"),
+    [
+        ("price", lambda i: f"{100 + i} 000", 'thousands: " "}'),
+        ("price", lambda i: f"{100 + i}_000", 'thousands: "_"}'),
+        ("price", lambda i: f'"{100 + i},000"', 'thousands: ","}'),
+        ("area", lambda i: "inf" if i == 3 else i, "missing: [inf]}"),
+        ("area", lambda i: "n/k" if i == 3 else i, "missing: [n/k]}"),
+        ("area", lambda i: f"2021-01-{1 + i % 28:02}", "drop: [area]}"),
+        ("city", lambda i: f"street {i}", "drop: [city]}"),
+    ],
+)
+def test_the_line_to_complete_has_the_value_that_the_sentence_names(folder, capsys, twist, values, line):
+    """Typed as it stands, the table is read."""
+    (folder / "houses.csv").write_text(text(**{twist: values}))
+    assert run("houses.csv", "--target", "price") == 1
+    said = capsys.readouterr().out
+    [completed] = [found for found in said.splitlines() if found.startswith("  houses: {")]
+    assert completed.endswith(line)
+    preset = folder / "houses/study.yaml"
+    table = yaml.safe_load(completed)["houses"]
+    table["file"] = str(folder / "houses.csv")
+    preset.write_text(yaml.safe_dump(yaml.safe_load(preset.read_text()) | {"tables": {"houses": table}}))
+    summary, wrong = new_study._read(preset.read_text(), "houses", "price")
+    assert summary and not wrong
+
+
+def test_too_few_rows_are_told_before_the_run(folder, capsys):
+    (folder / "houses.csv").write_text("\n".join(PLAIN.splitlines()[:13]))
+    assert run("houses.csv", "--target", "price") == 1
+    assert "It does not run yet: houses.csv has 12 rows, too few to split: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("table", "target", "words"),
+    [
+        ("http://[::1/houses.csv", "price", "is neither a file nor an address"),
+        ("houses.csv", "", "--target is empty"),
+        ("ho{us}es.csv", "price", "takes no braces in its name: rename the file"),
+    ],
+)
+def test_what_is_no_table_or_target_is_a_sentence(folder, table, target, words):
+    (folder / "ho{us}es.csv").write_text(PLAIN)
+    with pytest.raises(UserError, match=words):
+        run(table, "--target", target)
+    assert sorted(path.name for path in folder.iterdir()) == ["houses.csv", "ho{us}es.csv"]
 
 
 def test_what_is_refused_leaves_nothing(folder, monkeypatch):

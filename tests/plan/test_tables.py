@@ -99,6 +99,7 @@ HERE, AWAY = (
         (HERE | {"file": "http://[::1/x.csv"}, "has the address 'http://.::1/x.csv', which is none"),
         (AWAY | {"url": "http://127.0.0.1:99999999/x"}, "which is none"),
         (AWAY | {"url": "http://"}, "names no host"),
+        (HERE | {"file": "{b}.csv"}, "takes no braces in its name: rename the file"),
         (AWAY | {"file": "x" * 300}, "more than 200 bytes"),
         (HERE | {"separator": ",", "decimal": ","}, "tables.mine.separator and tables.mine.decimal are both ','"),
         (HERE | {"decimal": ",", "thousands": ","}, "tables.mine.decimal and tables.mine.thousands are both ','"),
@@ -119,6 +120,16 @@ def test_what_a_table_may_say(config):
     tables.check(config["tables"])
     for more in (
         {"separator": "\t"}, {"separator": ";", "decimal": ","}, {"encoding": "latin-1"}, {"dates": {"day": "%d.%m.%Y"}},
-        {"file": "{b}.csv"}, {"file": "../a/b.csv"}, {"file": "file:///a/b.csv"}, {"columns": ["price", "a"], "drop": ["price"]},
+        {"file": "../a/b.csv"}, {"file": "file:///a/b.csv"}, {"columns": ["price", "a"], "drop": ["price"]},
     ):  # fmt: skip
         tables.check({"mine": HERE | more})
+
+
+def test_a_folder_with_braces_is_told_before_any_job(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "k {y}").mkdir()
+    (tmp_path / "k {y}/h.csv").write_text("a,price\n1,2\n")
+    config = {"tables": {"mine": HERE | {"file": str(tmp_path / "k {y}/h.csv")}}}
+    assert "has braces, which Snakemake takes for its own: rename its folder" in tables.not_there(config, ["mine"])
+    monkeypatch.chdir(tmp_path / "k {y}")  # from here its path has none
+    assert not tables.not_there(config, ["mine"])

@@ -4,6 +4,8 @@ import zipfile
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from predictions.made_predictions import diagnosed, long, numbers, probabilities, refused, save
 
@@ -36,7 +38,7 @@ def changed(**cells):
         (changed(b=(7, "1,5")), (), "holds '1,5' in data row 8, which is no number: give --decimal ,"),
         (changed(b=(7, "1_000")), (), "holds '1_000' in data row 8"),
         (numbers().assign(town="x"), (), "Column 'town' of {path} holds 'x' in data row 1, which is no number: leave the"),
-        (numbers().assign(k=np.arange(120)), (), "Column 'k' of {path} counts the rows and is no learner"),
+        (numbers().assign(k=np.arange(120)), (), "Column 'k' of {path} numbers the rows and is no learner"),
         (changed(a=(3, None)), (), "the prediction of learner 'a' in row 'r3' is missing"),
         (changed(c=(5, "inf")), (), "the prediction of learner 'c' in row 'r5' is infinite"),
         (changed(target=(3, None)), (), "no target in data row 4"),
@@ -49,6 +51,15 @@ def changed(**cells):
         (numbers(), ("--draws", "0"), "--draws is 0"),
         (numbers(), ("--draws", "1000000000"), "give 1 to 100000"),
         (numbers(), ("--separator", ";;"), "one character"),
+        (numbers(), ("--separator", "a"), "--separator is 'a', which parts no columns"),
+        (numbers(), ("--decimal", "x"), "--decimal is 'x': give a point or a comma"),
+        (numbers(), ("--separator", ","  , "--decimal", ","), "--separator and --decimal are both ','"),
+        (numbers(), ("--seed", "1" + 30 * "0"), "give a whole number below 2^63"),
+        (numbers(), ("--row", "target"), "Column 'target' of {path} cannot be what --row and --target say at once"),
+        (long(numbers()), ("--learner", "row"), "cannot be what --row and --learner say at once"),
+        (numbers().assign(k=np.arange(120) + 1000), (), "Column 'k' of {path} numbers the rows and is no learner"),
+        (numbers().assign(k=RANDOM.permutation(120)), (), "Column 'k' of {path} numbers the rows and is no learner"),
+        (numbers().drop(columns="row") * 1e200, (), "The errors of {path} are too large for its type of numbers"),
         (long(numbers()).iloc[1:], (), "lacks 1 of 360 predictions, such as that of learner"),
         (pd.concat([long(numbers()), long(numbers()).iloc[:1]]), (), "several predictions for row 'r"),
         (long(numbers()).drop(columns="row"), (), "has no column 'row'"),
@@ -74,6 +85,8 @@ def test_tables(tmp_path, capsys, frame, arguments, words):
     [
         ("", "is empty"),
         ("a,b,target\n", "holds no rows"),
+        ("a,b,target", "holds no rows"),
+        ("1.5,2,3\n1,2,3\n", "has numbers in its first line, such as 1.5, and no names of columns: write a header"),
         ("a,b,target\n1,2,3\n1,2\n", "is ragged: a row has 2 fields where the header has 3"),
         ("a,a,target\n1,2,3\n", "has 2 columns named 'a'"),
         ("a,,target\n1,2,3\n", "has no name for column 2"),
@@ -116,11 +129,54 @@ def test_files(tmp_path, capsys):
         ({"predictions": RANDOM.random((9, 2, 3)) + 5, "targets": np.full(9, 3)}, "The target in data row 1 is '3', which is none"),
         ({"predictions": RANDOM.random((9, 2, 3)) + 5, "targets": np.full(9, -1)}, "is '-1', which is none of the classes"),
         ({"predictions": RANDOM.random((9, 2, 3)), "targets": np.zeros(9, int)}, "add up to"),
+        ({"predictions": RANDOM.random((9, 2, 3)), "targets": np.full(9, np.nan)}, "The target in data row 1 is missing"),
+        ({"predictions": RANDOM.random((9, 2)), "targets": np.zeros(9, "V4")}, "targets of the type |V4, which are neither"),
+        ({"predictions": RANDOM.random((9, 2)), "targets": np.zeros(9, complex)}, "targets of the type complex128, which are"),
+        ({"predictions": RANDOM.random((9, 2)), "targets": np.ones(9), "rows": np.ones((9, 2))}, "rows of shape (9, 2)"),
     ],
 )  # fmt: skip
 def test_archives(tmp_path, capsys, arrays, words):
     np.savez(tmp_path / "p.npz", **arrays)
     assert words in refused(capsys, tmp_path / "p.npz")
+
+
+@pytest.mark.parametrize("name", ["row", "target"])
+def test_columns_of_parquet_that_name_nothing(tmp_path, capsys, name):
+    path = tmp_path / "p.parquet"
+    for column, words in (
+        (pa.array([[1.0]] * 120), "holds values of the type list<"),
+        (
+            pa.array([b"\xff%d" % k for k in range(120)]),
+            "holds values of the type binary: write it as numbers or words",
+        ),
+        (pa.array([b"\xff%d" % k for k in range(120)]).view(pa.string()), "holds words that are no UTF-8 text"),
+    ):
+        pq.write_table(pa.table({**numbers().to_dict("list"), name: column}), path)
+        assert f"Column {name!r} of {path} {words}" in refused(capsys, path)
+
+
+def test_a_name_of_a_row_may_be_infinite(tmp_path):
+    numbers().assign(row=[np.inf, *range(119)]).to_parquet(tmp_path / "p.parquet", index=False)
+    assert diagnosed(tmp_path / "p.parquet")["rows"] == 120
+
+
+def test_an_output_that_is_a_folder(tmp_path, capsys):
+    path = tmp_path / "p.csv"
+    save(numbers(), path)
+    for output in (".", "..", "/", tmp_path):
+        assert main(["diagnose", str(path), "--output", str(output)]) == 1
+        said = capsys.readouterr().err
+        assert f"--output is {output}, a folder: add the name" in said and said.count("\n") == 1
+    assert [found.name for found in tmp_path.iterdir()] == ["p.csv"]
+
+
+def test_a_learner_that_is_certain_and_wrong_by_its_scores(tmp_path, capsys):
+    scores, targets = RANDOM.normal(size=(60, 2, 3)), RANDOM.integers(0, 3, 60)
+    scores[4, 1, targets[4]] = -np.inf
+    np.savez(tmp_path / "p.npz", predictions=scores, targets=targets)
+    words = "the cross-entropy is infinite: learner '1' gives the right class of data row 5 the score -inf"
+    assert any(words in note for note in diagnosed(tmp_path / "p.npz")["notes"])
+    assert "use --loss brier" in refused(capsys, tmp_path / "p.npz", "--loss", "cross_entropy")
 
 
 def test_pickles_are_not_opened(tmp_path, capsys):

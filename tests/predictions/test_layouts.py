@@ -81,6 +81,14 @@ def test_a_decimal_comma(tmp_path, expected):
     assert same(diagnosed(path, "--decimal", ","), expected)
 
 
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_the_mark_that_cuts_the_header_in_most_fields_separates(tmp_path, expected, mark):
+    frame = numbers().rename(columns={"a": "a, b"})
+    frame.to_csv(tmp_path / "p.csv", index=False, sep=mark)
+    found = diagnosed(tmp_path / "p.csv")
+    assert found["errors"][0]["learner"] == "a, b" and found["rows"] == 120
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_targets_in_a_file_of_their_own_are_matched_by_name(tmp_path, expected, ending):
     frame = numbers()

@@ -102,6 +102,7 @@ def test_a_loss_that_is_not_finite_ends_it():
     [
         ("TwoOutputs", {}, "puts out (8, 2) torch.float32 for 8 rows: a learner for tables gives one number per row"),
         ("Fixed", {}, "has no parameters to train"),
+        ("Detached", {}, "puts out what its parameters do not decide, or detaches it"),
         ("Broken", {}, "failed on a batch (8, 5): RuntimeError: shapes do not match"),
         ("no_module", {}, "is a int and no torch.nn.Module"),
         ("Plain", {"hidden_units": -1}, "users_nets.Plain(5, hidden_units=-1) failed (RuntimeError"),
@@ -119,6 +120,13 @@ def test_a_module_that_fails_when_imported(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UserError, match=r"The learner 'failing_nets.Net' cannot be imported \(ZeroDivisionError"):
         tuned_names("failing_nets.Net", {}, {})
+
+
+def test_a_script_that_ends_itself_when_imported(tmp_path, monkeypatch):
+    (tmp_path / "script_nets.py").write_text("raise SystemExit(2)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError, match=r"'script_nets.Net' cannot be imported \(SystemExit: 2\): correct its module"):
+        tuned_names("script_nets.Net", {}, {})
 
 
 def test_the_names_that_are_tuned():

@@ -14,17 +14,19 @@ from ..errors import UserError
 from .delimited import Columns
 
 MOST_LEVELS = 100  # of a column of words that is taken for names without being declared so
+_LARGEST = 1e150  # its square is a number, too
 _DATE_FORMATS = [
     f"{day}{time}"
     for day in ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%m/%d/%y",
                 "%d/%m/%y", "%d.%m.%y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y")
-    for time in ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M:%S", "T%H:%M:%SZ")
+    for time in ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M:%S", "T%H:%M:%SZ", " %H:%M:%S%z", "T%H:%M:%S%z")
 ]  # fmt: skip
 _DATE = re.compile(
     r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}\b.*|\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{2,4}\b.*|[A-Za-z]{3,9} \d{1,2}, \d{4}\b.*"
 )
 _INFINITE = re.compile(r"[-+]?inf(inity)?", re.IGNORECASE)
 _GROUPED = re.compile(r"[-+]?\d{1,3}([,. '_\u00a0\u202f])\d{3}(?:\1\d{3})*(?:([.,])\d+)?")
+_WHOLE = re.compile(r"[-+]?[0-9]+")
 _COMMA = re.compile(r"[-+]?\d*,\d+")
 # Digits with marks, money or percent, but no other letters: no name, unless it is declared as one.
 _LIKE_A_NUMBER = re.compile(
@@ -158,8 +160,13 @@ def _check_levels(raw: Columns, column: str, values: pd.Series, levels: int) -> 
 def _remarks(column: str, numbers: pd.Series) -> list[str]:
     """What a reader should know of a feature."""
     count = np.arange(len(numbers))
-    if any(np.array_equal(numbers, count + start) for start in (0, 1)):
+    if len(count) > 2 and np.array_equal(np.sort(numbers) - numbers.min(), count):
         return [f"{column} only counts the rows; list it under drop unless that is a feature"]
+    texts = numbers.dropna().map("{:.0f}".format)
+    if (numbers.dropna() % 1 == 0).all() and texts.str.fullmatch(r"(19|20)\d{6}").all() and _fit(texts, "%Y%m%d"):
+        return [
+            f"{column} looks like dates; if so, give their format, dates: {{{column}: '%Y%m%d'}}, or list it under drop"
+        ]
     if (numbers.dropna() == numbers.dropna().iloc[0]).all():
         return [f"{column} is the same in every row"]
     return []
@@ -231,13 +238,31 @@ def _without(numbers: pd.Series, missing: tuple[str, ...]) -> pd.Series:
 
 
 def _finite(raw: Columns, column: str, numbers: pd.Series) -> pd.Series:
-    infinite = np.isinf(numbers.to_numpy())
-    if infinite.any():
-        row = int(infinite.argmax())
-        text = raw.frame[column].iloc[row]
+    """The same numbers. UserError for one that is infinite, rounded, or beyond what can be squared; and for differences below that."""
+    size, spread = numbers.abs().to_numpy(), numbers.max() - numbers.min()
+
+    def where(wrong: np.ndarray) -> str:
+        row = int(wrong.argmax())
+        return f"{raw.place(row, column)}: {str(raw.frame[column].iloc[row])!r}"
+
+    if np.isinf(size).any():
         raise UserError(
-            f"{raw.place(row, column)}: {str(text)!r} is not a finite number; correct it, or list it in tables.{raw.name}.missing."
+            f"{where(np.isinf(size))} is not a finite number; correct it, or list it in tables.{raw.name}.missing."
         )
+    if (size > _LARGEST).any():
+        raise UserError(f"{where(size > _LARGEST)} is too large to compute with: divide the column by a constant.")
+    if 0 < spread < 1 / _LARGEST:
+        raise UserError(
+            f"Column {column!r} of {raw.table.file} differs by less than can be computed with: multiply it by a constant."
+        )
+    if raw.frame[column].dtype != np.float64:
+        beyond = raw.frame[column][size > 2**53]
+        lost = beyond[[bool(_WHOLE.fullmatch(text)) and int(text) != float(text) for text in beyond]]
+        if len(lost):
+            raise UserError(
+                f"{where(raw.frame.index.isin(lost.index))} is a whole number beyond 2^53, which would be rounded: list the column in "
+                f"tables.{raw.name}.drop."
+            )
     return numbers
 
 
@@ -264,4 +289,4 @@ def _days(raw: Columns, column: str, values: pd.Series) -> pd.Series:
 
 def _fit(values: pd.Series, form: str) -> bool:
     """Whether all values are dates in this format."""
-    return bool(pd.to_datetime(values, format=form, errors="coerce").notna().all())
+    return bool(pd.to_datetime(values, format=form, errors="coerce", utc=True).notna().all())

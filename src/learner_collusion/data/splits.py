@@ -51,14 +51,8 @@ def load_run(
     """
     frame, target = parquet.read(path), parquet.read_metadata(path)["target"]
     order = generator.permutation(len(frame))
-    tests = round(split["test"] * len(frame))
-    validations = round(split["validation"] * (len(frame) - tests))
+    tests, validations = part_sizes(str(path), len(frame), split)
     test, validation, train = np.split(order, [tests, tests + validations])
-    if min(len(test), len(validation), len(train)) < FEWEST_ROWS:
-        raise UserError(
-            f"{path} has {len(frame)} rows, too few to split: {len(train)} would train, {len(validation)} stop and {len(test)} "
-            f"test, and each part needs {FEWEST_ROWS}; use a larger table or other shares."
-        )
     columns = []
     for values in (frame[name] for name in frame if name != target):
         if isinstance(values.dtype, pd.CategoricalDtype):
@@ -70,6 +64,19 @@ def load_run(
     fitted = np.concatenate([train, validation]) if refit_on_train_and_validation else train
     part = Split(x[fitted], y[fitted], x[validation], y[validation])
     return Run(part, x[test], y[test], test.astype(np.int32))
+
+
+def part_sizes(what: str, rows: int, split: Mapping[str, float]) -> tuple[int, int]:
+    """The numbers of rows that test and that stop; the rest trains. UserError, on `what`, where a part has fewer than FEWEST_ROWS."""
+    tests = round(split["test"] * rows)
+    validations = round(split["validation"] * (rows - tests))
+    train = rows - tests - validations
+    if min(tests, validations, train) < FEWEST_ROWS:
+        raise UserError(
+            f"{what} has {rows} rows, too few to split: {train} would train, {validations} stop and {tests} "
+            f"test, and each part needs {FEWEST_ROWS}; use a larger table or other shares."
+        )
+    return tests, validations
 
 
 def _unskewed(values: np.ndarray, train: np.ndarray, threshold: float) -> np.ndarray:

@@ -17,6 +17,7 @@ from .declared import Table
 from .delimited import Columns
 from .kinds import Typed
 
+_FEW = 10  # different whole numbers, up to which the target of a larger table may be classes
 _SHOWN = 12  # columns, or levels of one, that the summary names
 
 
@@ -44,6 +45,11 @@ def prepare(raw: str | Path, output: str | Path, name: str, table: Table, made=N
         )
     complete = _complete(found, features, columns)
     target = _target(columns, complete)
+    different = complete[table.target].unique()
+    if len(different) <= _FEW < len(complete) / 2 and (different % 1 == 0).all():
+        found.told.append(
+            f"{table.target} holds {len(different)} different whole numbers; classes are not studied here"
+        )
     arrays = {
         column: pa.array(complete[column].to_list()).dictionary_encode()
         if column in found.words
@@ -121,6 +127,13 @@ def _target(columns: Columns, complete: pd.DataFrame) -> np.ndarray:
         raise UserError(
             f"Column {table.target!r} of {table.file}, the target, holds {target[0]:g} in every row, so there is nothing to "
             f"learn: name another column in tables.{columns.name}.target."
+        )
+    different = np.unique(target)
+    if len(different) == 2 and len(target) > 2 * _FEW:
+        raise UserError(
+            f"Column {table.target!r} of {table.file}, the target, holds two different values, {different[0]:g} and "
+            f"{different[1]:g}, which are two classes: name another column in tables.{columns.name}.target, as only regression is "
+            "studied here."
         )
     return np.log1p(target) if table.log_target else target
 

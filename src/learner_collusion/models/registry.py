@@ -70,7 +70,7 @@ def builder(model: str):
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise UserError(f"The model {model!r} cannot be imported ({error}): check its dotted path.") from None
-    except Exception as error:  # whatever the user's module raises
+    except (Exception, SystemExit) as error:  # whatever the user's module raises; a script may end itself
         reason = " ".join(str(error).split())
         raise UserError(
             f"The model {model!r} cannot be imported ({type(error).__name__}: {reason}): correct its module."

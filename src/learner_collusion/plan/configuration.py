@@ -106,7 +106,7 @@ def load_all(paths: list[str | Path]) -> dict:
     """Several files, each laid over those before it, checked. UserError where a file or a setting is wrong."""
     config: dict = {}
     for path in paths:
-        top = load(path) or {}
+        top = {} if (found := load(path)) is None else found
         if not isinstance(top, dict):
             raise UserError(
                 f"{path} is a YAML list or text, but a configuration is a mapping of keys: correct it there."

@@ -4,6 +4,7 @@ Example: learner-collusion new-study houses.csv --target price
 """
 
 import argparse
+import ast
 import json
 import os
 import re
@@ -54,7 +55,12 @@ def run(options: argparse.Namespace) -> int:
 
     Errors: UserError, with nothing written, where there is no such file or the target is none.
     """
-    address = urlsplit(options.table)
+    if not options.target:
+        raise UserError("--target is empty: name the column to predict.")
+    try:
+        address = urlsplit(options.table)
+    except ValueError as error:
+        raise UserError(f"{options.table!r} is neither a file nor an address ({error}): correct it.") from None
     is_address = address.scheme in ("http", "https", "ftp", "file")
     if not is_address and not Path(options.table).is_file():
         raise UserError(f"{options.table} is not a file: correct the path.")
@@ -89,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"It does not run yet: {wrong}\n")
         key = _first_key(wrong, name)
         if key in _EXAMPLES:
-            print(f"Complete its line `{name}:`, such as\n\n  {entry(where, f', {key}: {_EXAMPLES[key]}')}\n")
+            print(f"Complete its line `{name}:`, such as\n\n  {entry(where, f', {key}: {_example(key, wrong)}')}\n")
         elif key:
             print(f"Complete its line `{name}:` in {preset}.")
         print("docs/your-data.md has all keys. Then run")
@@ -159,8 +165,9 @@ def _read(preset: str, name: str, target: str) -> tuple[str, str]:
 
     Errors: UserError where that is the target.
     """
-    from ..data import sources, tabular
+    from ..data import sources, splits, tabular
     from ..data.declared import Table
+    from ..records import parquet
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, PRESET)
@@ -170,9 +177,12 @@ def _read(preset: str, name: str, target: str) -> tuple[str, str]:
         given = settings.take(config, paper, "fetch", name)
         declared = {key: value for key, value in settings.take(config, paper, "prepare", name).items() if key != "kind"}
         raw = Path(folder, given["file"])
+        prepared = Path(folder, "prepared.parquet")
         try:
             sources.fetch_own(raw, given.get("path"), given["file"], given["url"], given["retries"], given["timeout"])
-            return tabular.prepare(raw, Path(folder, "prepared.parquet"), name, settings.convert(declared, Table)), ""
+            summary = tabular.prepare(raw, prepared, name, settings.convert(declared, Table))
+            splits.part_sizes(given["file"], parquet.read_metadata(prepared)["rows"], config["tabular"]["split"])
+            return summary, ""
         except UserError as error:
             said = str(error)
     lacks = f"no column {target!r}, which tables.{name} names"
@@ -180,6 +190,27 @@ def _read(preset: str, name: str, target: str) -> tuple[str, str]:
         said = said.replace(lacks, f"no column {target!r}, which --target names")
         raise UserError(said.replace(f"tables.{name}.target", "--target"))
     return "", said
+
+
+def _example(key: str, sentence: str) -> str:
+    """The value of a key that a sentence speaks of, else one that stands for all."""
+    patterns = {
+        "thousands": r"\.thousands to ('.'|\".\")",
+        "decimal": r"\.decimal to ('.'|\".\")",
+        "encoding": r"\.encoding, such as ([\w-]+)",
+        "drop": r"[Cc]olumn ('.*?'|\".*?\")(?=:| of )",
+        "categorical": r"[Cc]olumn ('.*?'|\".*?\")(?=:| of )",
+        "missing": r"[Cc]olumn (?:'.*?'|\".*?\"): ('.*?'|\".*?\") is not",
+    }
+    found = re.search(patterns.get(key, "$^"), sentence)
+    if not found:
+        return _EXAMPLES[key]
+    value = found[1]
+    if value[0] in "'\"":  # as Python writes a word
+        value = ast.literal_eval(value)
+    if key in ("thousands", "decimal"):
+        return json.dumps(value)
+    return f"[{_quoted(value)}]" if key in ("drop", "categorical", "missing") else value
 
 
 def _first_key(sentence: str, name: str) -> str:

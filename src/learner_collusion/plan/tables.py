@@ -67,6 +67,8 @@ def _check_place(where: str, table: Mapping) -> None:
             f"{where}.file is {file!r}, but must be {'the path' if is_own(table) else 'the name'} of a file"
             f"{'' if is_own(table) else ', without a folder'}: correct it there."
         )
+    if "{" in name or "}" in name:  # Snakemake's marks
+        raise UserError(f"{where}.file is {file!r}, but the workflow takes no braces in its name: rename the file.")
     if len(name.encode()) > 200:
         raise UserError(f"{where}.file has a name of more than 200 bytes: rename the file.")
 
@@ -102,10 +104,17 @@ def file_name(table: Mapping) -> str:
 
 
 def not_there(config: Mapping, names: Iterable[str]) -> str:
-    """A sentence on the first of these tables whose own file is missing, unless the workflow has a copy of it; else empty."""
+    """A sentence on the first of these tables whose own file is missing, unless the workflow has a copy of it, or has a path
+    that Snakemake cannot take; else empty."""
     for name in names:
         table = config["tables"].get(name)
-        if not table or not is_own(table) or Path(table["file"]).is_file():
+        if not table or not is_own(table):
+            continue
+        if set("{}") & set(path := os.path.relpath(table["file"])):
+            return (
+                f"{path}, the file of tables.{name}, has braces, which Snakemake takes for its own: rename its folder."
+            )
+        if Path(table["file"]).is_file():
             continue
         if not Path("results/datasets/raw", name, file_name(table)).exists():
             return (

@@ -12,7 +12,7 @@ from ..errors import UserError
 
 def module_text(path: str) -> str:
     """The code that decides a model named `my_package.nets.MyNet`, without comments: its module, and what that imports from
-    the same folder or package. UserError where there is no such module.
+    the same folder or package. UserError where there is no such module, or one of them is no Python.
 
     The current folder is searched as well as Python's path. A module without Python source counts by its name alone.
     """
@@ -39,10 +39,19 @@ def module_text(path: str) -> str:
         name = queue.pop()
         if name in found or not belongs(name.partition(".")[0]) or (file := find(name)) is None:
             continue
-        tree = ast.parse(file.read_text(encoding="utf-8")) if file.suffix == ".py" else None
+        tree = _parsed(path, file) if file.suffix == ".py" else None
         found[name] = ast.dump(tree) if tree else ""
         queue += [name.rpartition(".")[0], *(_imports(name, file, tree) if tree else [])]
     return "\n".join(f"{name}\n{found[name]}" for name in sorted(found))
+
+
+def _parsed(path: str, file: Path) -> ast.AST:
+    try:
+        return ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError) as error:  # ValueError: a zero byte
+        line = f", line {error.lineno}" if getattr(error, "lineno", None) else ""
+        reason = getattr(error, "msg", None) or str(error)
+        raise UserError(f"The model {path!r} cannot be read ({file}{line}: {reason}): correct its module.") from None
 
 
 def find(module: str) -> Path | None:

@@ -37,7 +37,11 @@ def read_archive(path: Path, target: str, alone: bool = False) -> Predicted:
     count = len(targets if values is None else values)
     for name in ("targets", "rows"):
         array = arrays.get(names.get(name, name))
-        if array is not None and (array.ndim == 0 or len(array) != count):
+        if array is not None and array.dtype.kind not in "biufUS" + "M" * (name == "rows"):
+            raise UserError(
+                f"{path} holds {name} of the type {array.dtype}, which are neither numbers nor words: write them as such."
+            )
+        if array is not None and (array.ndim == 0 or len(array) != count or (name == "rows" and array.ndim > 1)):
             shape = (
                 ""
                 if values is None

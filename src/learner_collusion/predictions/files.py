@@ -95,10 +95,14 @@ def batches(source: Source, numeric: Sequence[str], other: Sequence[str]) -> Ite
         types = {field.name: field.type for field in _schema(source.path)}
         for name in numeric:
             _check_type(source, name, types[name])
+        for name in other:
+            _check_name_type(source, name, types[name])
         size = _BATCH if len(names) > 8 else 2**20
         found = _guarded(source, _parquet(source.path).iter_batches(size, columns=names, use_threads=False))
     for batch in found:
         columns = {name: batch.column(batch.schema.names.index(name)) for name in names}
+        for name in other:
+            _check_utf8(source, name, columns[name])
         yield columns | {name: _floats(columns[name]) for name in numeric}
 
 
@@ -155,6 +159,25 @@ def _check_type(source: Source, name: str, kind: pa.DataType) -> None:
     )
 
 
+def _check_name_type(source: Source, name: str, kind: pa.DataType) -> None:
+    """UserError for a column of names or targets that holds lists or bytes."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    bytes_ = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+    if pa.types.is_nested(kind) or bytes_:
+        raise UserError(
+            f"Column {name!r} of {source.path} holds values of the type {kind}: write it as numbers or words."
+        )
+
+
+def _check_utf8(source: Source, name: str, column: pa.Array) -> None:
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        raise UserError(
+            f"Column {name!r} of {source.path} holds words that are no UTF-8 text: write it again."
+        ) from None
+
+
 def _floats(column: pa.Array) -> np.ndarray:
     kind = pa.float32() if column.type in (pa.float32(), pa.float16()) else pa.float64()
     if pa.types.is_dictionary(column.type):
@@ -163,13 +186,14 @@ def _floats(column: pa.Array) -> np.ndarray:
 
 
 def _header(path: Path, separator: str | None) -> tuple[list[str], str]:
-    """The names of the columns, and what separates them: a semicolon, tab or comma, by the first line."""
+    """The names of the columns, and what separates them: the mark that cuts the first line in the most fields."""
     opened = gzip.open if path.name.lower().endswith(".gz") else open
     try:
         with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
             first = file.readline()
             if not separator:
-                separator = next((mark for mark in ";\t" if mark in first), ",")
+                fields = {mark: len(next(csv.reader([first], delimiter=mark), [])) for mark in ";\t,|"}
+                separator = max(fields, key=fields.get)
             names = [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
     except UnicodeDecodeError:
         raise UserError(f"{path} is not UTF-8 text: save it as UTF-8.") from None
@@ -177,6 +201,12 @@ def _header(path: Path, separator: str | None) -> tuple[list[str], str]:
         raise UserError(f"{path} cannot be read ({error}): write it again.") from None
     if not names or names == [""]:
         raise UserError(f"{path} has no names of columns in its first line: write a header.")
+    if all(re.fullmatch(r"[-+]?\d*[.,]?\d+(e[-+]?\d+)?", name, re.I) for name in names) and not all(
+        map(str.isdigit, names)
+    ):
+        raise UserError(
+            f"{path} has numbers in its first line, such as {names[0]}, and no names of columns: write a header."
+        )
     return names, separator
 
 
@@ -198,7 +228,7 @@ def _text(source: Source, numeric: Sequence[str], other: Sequence[str]) -> pa.Ta
         _complain(source, numeric)
     if "UTF8" in text.upper():
         raise UserError(f"{source.path} is not UTF-8 text: save it as UTF-8.")
-    if "Empty CSV" in text:
+    if "Empty CSV" in text or "Could not skip initial" in text:
         raise UserError(f"{source.path} holds no rows below its header: write the predictions into it first.")
     raise UserError(f"{source.path} cannot be read ({text.splitlines()[0].rstrip('.')}): write it again.")
 

@@ -42,6 +42,9 @@ def interpret(
             f"{predicted.path} holds a single learner, {predicted.learners[0]!r}: an ensemble has two or more, each in a column "
             "of its own."
         )
+    if targets.dtype.kind == "f" and not np.isfinite(targets).all():
+        row = int(np.argmin(np.isfinite(targets).reshape(len(targets), -1).all(1)))
+        raise UserError(f"The target in {predicted.row(row)} is missing or infinite: correct it, or leave the row out.")
     of_classes = kind in ("scores", "probabilities") or (predicted.values.shape[2] > 1 and targets.ndim == 1)
     if kind == "numbers" and of_classes:
         raise UserError(
@@ -69,16 +72,15 @@ def _of_numbers(predicted: Predicted, targets: np.ndarray, kind, loss, averaging
         )
     if averaging is not None:
         raise UserError("--averaging is for classes: give --kind scores or probabilities, or leave it out.")
-    if not np.isfinite(targets).all():
-        row = int(np.argmin(np.isfinite(targets).reshape(len(targets), -1).all(1)))
-        raise UserError(f"The target in {predicted.row(row)} is missing or infinite: correct it, or leave the row out.")
     notes, values = [], predicted.values
     if kind is None:
         notes.append("Taken as predictions of numbers, with the squared error.")
         classes = np.unique(targets[:10000])
         if len(classes) <= _FEW and (classes == np.round(classes)).all():
             some = values[:10000]
-            if len(classes) == 2 and some.min() >= 0 and some.max() <= 1:
+            if targets.ndim > 1 and len(classes) == 2 and (targets.sum(1) == 1).all():
+                notes.append("If each row's targets mark its class by a 1, give the class itself as its only target.")
+            elif len(classes) == 2 and some.min() >= 0 and some.max() <= 1:
                 notes.append("If they are probabilities of the second class, say --kind probabilities.")
             elif (some == np.round(some)).all():
                 notes.append(
@@ -114,11 +116,12 @@ def _of_classes(predicted: Predicted, targets: np.ndarray, kind, loss, averaging
             else "Taken as scores, to which softmax is applied: they do not add up to 1."
         )
     averaging = averaging or "probability"
-    if found == "probabilities" and loss not in ("brier", "zero_one"):
+    if loss not in ("brier", "zero_one"):
         right = np.take_along_axis(values, labels[:, None, None], 2)[:, :, 0]
-        if (right == 0).any():
-            row, learner = np.argwhere(right == 0)[0].tolist()
-            where = f"learner {predicted.learners[learner]!r} gives the right class of {predicted.row(row)} the probability 0"
+        zero, named = (0, "probability 0") if found == "probabilities" else (-np.inf, "score -inf")
+        if (right == zero).any():
+            row, learner = np.argwhere(right == zero)[0].tolist()
+            where = f"learner {predicted.learners[learner]!r} gives the right class of {predicted.row(row)} the {named}"
             if loss == "cross_entropy":
                 raise UserError(f"The cross-entropy is infinite, as {where}: use --loss brier.")
             loss = "brier"

@@ -68,6 +68,8 @@ def comparable(index: pd.Index) -> pd.Index:
         whole = texts.str.fullmatch(r"-?(0|[1-9]\d{0,17})")
         return pd.Index(texts.astype(np.int64)) if len(texts) and whole.all() else texts
     plain = pd.Index(index.to_numpy())
+    if not np.isfinite(plain).all():
+        return plain.astype(str)
     if pd.api.types.is_integer_dtype(plain.dtype):
         return plain.astype(np.int64)
     whole = plain.astype(np.int64)

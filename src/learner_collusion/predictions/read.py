@@ -61,6 +61,7 @@ def read_targets(path: Path, layout: Layout) -> Predicted:
         if len(rest) != 1:
             raise source.lacks(layout.target, "--target")
         targets = rest
+    _apart(source, {"--row": row, "--target": targets[0]})
     found = read_wide(source, row, targets, [], None)
     found.outputs = [name.rsplit(":", 1)[1] for name in targets] if len(targets) > 1 else None
     return found
@@ -114,6 +115,16 @@ def _targets(source: Source, layout: Layout) -> list[str]:
     return [name for name in source.names if name.startswith(f"{layout.target}:") and name not in layout.drop]
 
 
+def _apart(source: Source, roles: dict[str, str | None]) -> None:
+    """UserError where one column has two roles; they are told by the options that name them."""
+    for name in roles.values():
+        same = [other for other, column in roles.items() if column == name is not None]
+        if len(same) > 1:
+            raise UserError(
+                f"Column {name!r} of {source.path} cannot be what {' and '.join(same)} say at once: name another column for one."
+            )
+
+
 def _long(source: Source, layout: Layout, progress: Progress) -> Predicted | None:
     learner, prediction = layout.learner or "learner", layout.prediction or "prediction"
     asked = layout.learner or layout.prediction
@@ -129,6 +140,10 @@ def _long(source: Source, layout: Layout, progress: Progress) -> Predicted | Non
     if output is not None and output not in source.names:
         raise source.lacks(output, "--class")
     target = next(iter(_targets(source, layout)), None)
+    _apart(
+        source,
+        {"--row": row, "--learner": learner, "--prediction": prediction, "--class": output, "--target": target},
+    )
     classes = output is not None and output != "output"
     found = read_long(source, Columns(row, learner, prediction, output, target, classes), progress)
     others = [n for n in source.names if n not in (row, learner, prediction, output, target, *layout.drop)]
@@ -139,6 +154,7 @@ def _long(source: Source, layout: Layout, progress: Progress) -> Predicted | Non
 
 def _wide(source: Source, layout: Layout, progress: Progress) -> Predicted:
     row, targets = _row(source, layout), _targets(source, layout)
+    _apart(source, {"--row": row, "--target": next(iter(targets), None)})
     used = {row, *targets, *layout.drop}
     learners, outputs = grouped(source, [name for name in source.names if name not in used])
     if not learners:
@@ -150,7 +166,7 @@ def _wide(source: Source, layout: Layout, progress: Progress) -> Predicted:
         for name, values in zip(learners, found.values[:, :, 0].T, strict=True):
             if running_number(values):
                 raise UserError(
-                    f"Column {name!r} of {source.path} counts the rows and is no learner: name it with --row {name!r}, or leave "
+                    f"Column {name!r} of {source.path} numbers the rows and is no learner: name it with --row {name!r}, or leave "
                     f"it out with --drop {name!r}."
                 )
     if len(targets) > 1:
@@ -171,8 +187,9 @@ def _finite(found: Predicted) -> Predicted:
     step = max(1, 2**22 // found.values[0].size)
     for first in range(0, len(found.values), step):
         part = found.values[first : first + step]
-        if np.isfinite(part.sum()):
-            continue
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(part.sum()):
+                continue
         bad = ~np.isfinite(part)
         if found.values.shape[2] > 1:
             bad &= part != -np.inf

@@ -81,9 +81,11 @@ def grouped(source: Source, columns: Sequence[str]) -> tuple[list[str], list[str
 
 
 def running_number(values: np.ndarray) -> bool:
-    """Whether values count the rows, from 0 or from 1."""
-    start = values[0] if len(values) > 2 else -1
-    return start in (0, 1) and bool((values == np.arange(start, start + len(values))).all())
+    """Whether values are the whole numbers from any one on, each once and in any order."""
+    if len(values) < 3 or (values[:3] % 1).any():  # most learners end here
+        return False
+    low, high = values.min(), values.max()
+    return bool(high - low == len(values) - 1 and (np.sort(values) == np.arange(low, high + 1)).all())
 
 
 def plain(column: pa.ChunkedArray, source: Source, name: str) -> np.ndarray:

@@ -8,6 +8,7 @@ Example: learner-collusion diagnose predictions.parquet --target price
 """
 
 import contextlib
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -42,7 +43,7 @@ def add_arguments(parser) -> None:
         "--class", dest="output_column", metavar="COLUMN", help="long files: the class (default: class, or output)"
     )
     columns.add_argument("--drop", nargs="+", default=[], metavar="COLUMN", help="columns that are no learners")
-    columns.add_argument("--separator", help="of text files (default: semicolon, tab or comma, by the first line)")
+    columns.add_argument("--separator", help="of text files (default: found in the first line)")
     columns.add_argument("--decimal", default=".", help="the decimal mark of text files (default: .)")
     meaning = parser.add_argument_group("meaning")
     meaning.add_argument(
@@ -73,17 +74,21 @@ def run(options) -> int:
 
     threads = len(os.sched_getaffinity(0))
     pyarrow.set_cpu_count(threads)
+    output = options.output or Path(f"{options.predictions.name.split('.')[0]}-diagnosis")
+    if not output.name or output.name == ".." or (options.output and output.is_dir()):
+        raise UserError(
+            f"--output is {output}, a folder: add the name that the files shall have, such as {output / 'diagnosis'}."
+        )
+    paths = {end: output.with_name(f"{output.name}.{end}") for end in ("md", "json", "png")}
     with _progress() as show:
         report = examine(options, threads, show)
-        output = options.output or Path(f"{options.predictions.name.split('.')[0]}-diagnosis")
-        paths = {end: output.with_name(f"{output.name}.{end}") for end in ("md", "json", "png")}
-        write_text(paths["json"], as_json(report))
-        write_text(paths["md"], as_markdown(report, paths["png"].name))
         show("drawing", 0, None)
         from ..figures.diagnosis import draw
 
-        with replacing(paths["png"]) as beside:
+        with replacing(paths["png"]) as beside:  # the picture first: where it fails, nothing is half written
             draw(report, beside)
+        write_text(paths["json"], as_json(report))
+        write_text(paths["md"], as_markdown(report, paths["png"].name))
     print(as_text(report))
     print("\nWritten: " + ", ".join(map(str, paths.values())))
     return 0
@@ -96,8 +101,9 @@ def examine(options, threads: int = 1, show: Show = lambda what, done, total: No
 
     if not 1 <= options.draws <= _MOST_DRAWS:
         raise UserError(f"--draws is {options.draws}: give 1 to {_MOST_DRAWS}.")
-    if len(options.decimal) != 1 or (options.separator is not None and len(options.separator) != 1):
-        raise UserError("--separator and --decimal take one character each.")
+    if abs(options.seed) >= 2**63:
+        raise UserError(f"--seed is {options.seed}: give a whole number below 2^63.")
+    _check_marks(options.separator, options.decimal)
     layout = Layout(
         options.row,
         options.learner,
@@ -130,6 +136,17 @@ def examine(options, threads: int = 1, show: Show = lambda what, done, total: No
         other = read_predictions(options.reference, layout, reading(options.reference))
         reference = _as_ours(predicted, targets, meaning, other)
     return _diagnosed(options, predicted, meaning, reference, threads, show)
+
+
+def _check_marks(separator: str | None, decimal: str) -> None:
+    if len(decimal) != 1 or (separator is not None and len(separator) != 1):
+        raise UserError("--separator and --decimal take one character each.")
+    if decimal not in ".,":
+        raise UserError(f"--decimal is {decimal!r}: give a point or a comma.")
+    if separator is not None and (separator.isalnum() or separator in '"\n\r\0+-'):
+        raise UserError(f"--separator is {separator!r}, which parts no columns: give another one.")
+    if separator == decimal:
+        raise UserError(f"--separator and --decimal are both {decimal!r}: correct one of them.")
 
 
 def _as_ours(predicted, targets, meaning, other):
@@ -191,6 +208,11 @@ def _diagnosed(options, predicted, meaning, reference, threads: int, show: Show)
         )
     except (ValueError, TypeError) as error:  # a sentence of the core's
         raise UserError(str(error)) from None
+    if not math.isfinite(found.err.value) or not math.isfinite(found.err_bar.value):
+        raise UserError(
+            f"The errors of {options.predictions} are too large for its type of numbers: divide predictions and targets by the "
+            "same number."
+        )
     return report(options, predicted, meaning, found, correlations, *curve)
 
 

@@ -245,8 +245,7 @@ def _built(network: Learners, x: Tensor) -> nn.Module:
     if not isinstance(module, nn.Module):
         raise UserError(f"{called} is a {type(module).__name__} and no torch.nn.Module: correct the class.")
     try:
-        with torch.no_grad():
-            found = module.eval()(x)
+        found = module.eval()(x)
     except Exception as error:
         raise UserError(f"{called} failed on a batch {tuple(x.shape)}: {_sentence(error)}.") from error
     rows = len(x)
@@ -257,6 +256,8 @@ def _built(network: Learners, x: Tensor) -> nn.Module:
         )
     if not any(parameter.requires_grad for parameter in module.parameters()):
         raise UserError(f"{called} has no parameters to train: correct the class.")
+    if not found.requires_grad:
+        raise UserError(f"{called} puts out what its parameters do not decide, or detaches it: correct the class.")
     return module
 
 
