@@ -198,7 +198,8 @@ def test_a_study_says_what_was_read_of_its_tables(results, tmp_path):
     page = report.Page("houses", study=["houses"], read=["houses: 9 rows of <houses>.csv\n  numbers: a\n  not used: b"])
     report.write(results, tmp_path / "page.html", page)
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "<summary>houses: 9 rows of &lt;houses&gt;.csv</summary>\n    <pre>  numbers: a\n  not used: b</pre>" in text
+    assert "<summary>houses: 9 rows of &lt;houses&gt;.csv</summary>" in text
+    assert "<li>numbers: a</li>\n      <li>not used: b</li>" in text
 
 
 @pytest.fixture(scope="module")
