@@ -46,7 +46,7 @@ def test_other_settings_or_code_are_told_and_the_first_file_named_alone(chain, p
     other[place] = "0" * len(other[place])
     said = not_as_planned(jobs(chain, fetch=f"{key}={'/'.join(other)}"))
     assert said.startswith(f"{RAW} was made with other {what} than this run's, as after files were copied")
-    assert said.endswith(f": delete {RAW} and run the workflow again.") and "\n" not in said
+    assert said.endswith(f": run the same command with --forcerun {RAW}") and "\n" not in said
 
 
 def test_settings_files_are_compared_word_by_word(chain):
@@ -54,6 +54,8 @@ def test_settings_files_are_compared_word_by_word(chain):
     with open("results/settings/fetch/diabetes.yaml", "a") as file:
         file.write("more: 1\n")
     assert not_as_planned(planned).startswith("results/settings/fetch/diabetes.yaml holds other settings")
+    os.remove("results/settings/fetch/diabetes.yaml")
+    assert not_as_planned(planned).startswith("results/settings/fetch/diabetes.yaml is missing")
 
 
 def test_a_file_of_another_input_or_in_anothers_place(chain):

@@ -18,20 +18,21 @@ from ..records import identity
 
 def not_as_planned(jobs: Iterable) -> str:
     """A sentence, where the files of these jobs of Snakemake are not those that they would make; else empty."""
-    wrong = {}
+    wrong, anew = {}, set()
     for job in jobs:
-        for path in map(str, job.output):
-            if os.path.isfile(path) and (what := _difference(path, job)):
-                wrong[path] = what, set(map(str, job.input))
-                break
-    # What is made from them is made anew with them.
-    first = [path for path, (_, inputs) in wrong.items() if inputs.isdisjoint(wrong)]
+        outputs = list(map(str, job.output))
+        found = [(path, what) for path in outputs if (what := _difference(path, job))]
+        if found:
+            wrong[found[0][0]] = found[0][1], set(map(str, job.input))
+            anew.update(outputs)
+    # What is made from them is made anew with them. Deleted alone they would not be: Snakemake wants no file whose readers finished.
+    first = [path for path, (_, inputs) in wrong.items() if inputs.isdisjoint(anew)]
     if not first:
         return ""
-    more = f", and {len(wrong) - 1:,} more are not this run's" * (len(wrong) > 1)
+    more = f" ({len(wrong):,} files are not this run's)" * (len(wrong) > 1)
     return (
         f"{first[0]} {wrong[first[0]][0]}{more}, as after files were copied or .snakemake was removed: "
-        f"delete {', '.join(first)} and run the workflow again."
+        f"run the same command with --forcerun {' '.join(first)}"
     )
 
 
@@ -39,8 +40,12 @@ def _difference(path: str, job) -> str:
     """What is wrong with a finished file, empty if nothing is known to be."""
     params = dict(job.params.items())
     if "text" in params:  # a settings file
+        if not os.path.isfile(path):
+            return "is missing"  # deleted, as a job may have asked for
         with open(path, "rb") as file:
             return "" if file.read() == str(params["text"]).encode() else "holds other settings than this run's"
+    if not os.path.isfile(path):  # data that was deleted to save room
+        return ""
     try:
         _, made = told(path)
     except (OSError, ValueError, KeyError, TypeError):
