@@ -41,5 +41,6 @@ KINDS = {
     "under Snakemake: bits flipped": Kind(damage.bits_flipped, 3, True),
     "under Snakemake: exchanged": Kind(damage.exchanged, 3, True),
     "under Snakemake: written late by a job of other settings": Kind(damage.of_other_settings, 2, True),
+    "under Snakemake: restored with their times": Kind(damage.restored, 3, True),
     "under Snakemake: clock set": Kind(damage.clock, 2, True),
 }

@@ -121,6 +121,8 @@ class Lab:
 
     def _as_told(self, sentence: str) -> None:
         """Do what a refusal asks for."""
+        if forced := sentence.partition(" --forcerun ")[2].split():
+            self.forget(*(step for step in self.steps if not set(forced).isdisjoint(step.outputs)))
         named = r"(?:\./)?(results/[^\s:,;()']+|/[^\s:,;()']*/results/[^\s:,;()']+)"
         if told := re.search(rf"delete {named}", sentence) or ("delete" in sentence and re.search(named, sentence)):
             path = self.here / told[1].rstrip(".")

@@ -65,6 +65,7 @@ class Workflow(Lab):
         if status < 0:
             return Ended("killed", signal.Signals(-status).name)
         sentences = list(dict.fromkeys(re.findall(r"^=+\n([a-z_]+: [^\n]+)\n=+$", said, re.M)))
+        sentences += re.findall(r"^WorkflowError:\n(results/[^\n]+ --forcerun [^\n]+)$", said, re.M)
         if "Traceback" in said or not sentences:
             return Ended("wrong", said[-3000:])
         return Ended("refused", sentences[0])

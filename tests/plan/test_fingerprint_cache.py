@@ -40,6 +40,21 @@ def test_a_damaged_file_counts_as_none(package, text):
     assert FingerprintCache(package) == {}
 
 
+@pytest.mark.parametrize("change", [("abc", "abd"), ('"abc"', "null"), ("stages.tune", "stages.tung")])
+def test_a_flipped_bit_makes_no_other_fingerprint(package, change):
+    file_of(package).write_text(file_of(package).read_text().replace(*change))
+    assert FingerprintCache(package) == {}
+
+
+def test_what_was_worked_out_while_a_source_was_edited_is_not_kept(package):
+    kept = FingerprintCache(package)
+    kept["stages.evaluate"] = "def"
+    (package / "plan/provenance.py").write_text("x = 2\n")
+    kept.save()
+    (package / "plan/provenance.py").write_text("x = 1\n")
+    assert FingerprintCache(package) == {"stages.tune": "abc"}
+
+
 def test_nothing_is_written_where_python_writes_no_compiled_files(package, monkeypatch):
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     kept = FingerprintCache(package)

@@ -16,12 +16,12 @@ def ran(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", os.environ["PATH"])
 
-    def run(executor="local", dry=False, lock=True, job=False):
+    def run(executor="local", dry=False, lock=True, job=False, dag=None):
         def execute(**named):
             assert named["more"] == 1
             return (tmp_path / ".snakemake/main.json").exists(), os.environ["PATH"]
 
-        workflow = SimpleNamespace(execute=execute, subprocess_exec=job, remote_exec=False)
+        workflow = SimpleNamespace(execute=execute, subprocess_exec=job, remote_exec=False, _dag=dag)
         workflow.execution_settings = SimpleNamespace(lock=lock)
         plugin = SimpleNamespace(name=executor, common_settings=SimpleNamespace(dryrun_exec=dry))
         return guard.guarded(workflow, print, UserError)(executor_plugin=plugin, more=1)
@@ -89,3 +89,17 @@ def test_files_from_the_future_are_of_now(ran, tmp_path, capsys):
     assert "results/datasets/a.parquet had a time in the future" in capsys.readouterr().out
     ran()
     assert "future" not in capsys.readouterr().out
+
+
+def test_a_run_that_leaves_files_of_other_settings_fails_and_a_dry_run_says_so(ran, tmp_path, capsys):
+    (tmp_path / "old.yaml").write_text("a: 1")
+    made = SimpleNamespace(output=["old.yaml"], input=[], params={"text": "a: 2"})
+    waiting = SimpleNamespace(jobs=[made], needrun_jobs=lambda: iter([made]))  # as of a run that stopped before it
+    assert ran(dag=waiting)[0] is True
+    done = SimpleNamespace(jobs=[made], needrun_jobs=lambda: iter([]))
+    with pytest.raises(UserError, match=r"old\.yaml holds other settings than this run's.*--forcerun old\.yaml$"):
+        ran(dag=done)
+    ran(dry=True, dag=done)
+    assert "old.yaml holds other settings" in capsys.readouterr().out
+    made.params["text"] = "a: 1"
+    assert ran(dag=done)[0] is True

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -175,3 +176,35 @@ def test_the_documented_keys_are_those_of_the_schema():
     documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     known = set(configuration.schema()["properties"]["tables"]["additionalProperties"]["properties"])
     assert documented == known - {"source"}
+
+
+def test_results_of_another_table_or_other_settings_are_told_where_snakemake_finds_nothing_to_do(study, tmp_path):
+    """It knows times, and what it has noted in .snakemake."""
+    shutil.copytree(study, tmp_path / "study")
+    folder, table = tmp_path / "study/houses", tmp_path / "study/houses.csv"
+    shutil.rmtree(folder / "small/.snakemake")
+    (folder / "study.yaml").write_text((folder / "study.yaml").read_text().replace(str(study), str(tmp_path / "study")))
+    raw = "results/datasets/raw/houses/houses.csv"
+
+    def run_small(*options):
+        files = ("--configfile", folder / "study.yaml", folder / "small.yaml")
+        return snakemake(
+            "--cores", 2, *files, "--directory", folder / "small", "results/records/tabular.parquet", *options
+        )
+
+    def told(result):
+        found = re.search(r"^WorkflowError:\n(results/.*)$", result.stdout + result.stderr, re.M)
+        assert result.returncode == 1 and found, result.stdout + result.stderr
+        return found[1]
+
+    def told_nothing(result):
+        return result.returncode == 0 and "Nothing to be done" in result.stdout + result.stderr
+
+    state = table.stat()
+    table.write_text(table.read_text().replace("1", "2"))
+    os.utime(table, ns=(state.st_atime_ns, state.st_mtime_ns))
+    said = told(run_small())  # its table is at another place now, too
+    assert said.startswith("results/settings/fetch/houses.yaml holds other settings than this run's")
+    assert "--forcerun results/settings/fetch/houses.yaml" in run_small("-n").stdout
+    assert run_small("--forcerun", *said.partition(" --forcerun ")[2].split()).returncode == 0
+    assert (folder / "small" / raw).read_bytes() == table.read_bytes() and told_nothing(run_small())

@@ -24,11 +24,12 @@ class FingerprintCache(dict):
         self._sources = _digest(package)
         compiled = importlib.util.cache_from_source(str(package / "plan/provenance.py"))
         self._path = Path(compiled).with_suffix(".fingerprints.json")
+        self._package = package
         try:
             found = json.loads(self._path.read_text(encoding="utf-8"))
-            if found["sources"] == self._sources:
+            if found["sources"] == self._sources and found["sum"] == _sum(found["fingerprints"]):
                 self.update(found["fingerprints"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass
         self._known = len(self)
         atexit.register(self.save)
@@ -38,10 +39,18 @@ class FingerprintCache(dict):
         if len(self) == self._known or sys.dont_write_bytecode:
             return
         try:
+            if _digest(self._package) != self._sources:  # edited since: whose fingerprints these are nobody knows
+                return
             self._path.parent.mkdir(exist_ok=True)
-            write_text(self._path, json.dumps({"sources": self._sources, "fingerprints": dict(self)}))
+            found = {"sources": self._sources, "fingerprints": dict(self), "sum": _sum(dict(self))}
+            write_text(self._path, json.dumps(found))
         except OSError:
             pass
+
+
+def _sum(fingerprints: dict) -> str:
+    """A checksum of what is kept, so that a damaged file counts as none."""
+    return hashlib.sha256(json.dumps(fingerprints, sort_keys=True).encode()).hexdigest()
 
 
 def _digest(package: Path) -> str:

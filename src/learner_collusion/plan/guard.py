@@ -1,4 +1,5 @@
-"""What every run of Snakemake goes through here: one main process a folder, patience with schedulers, no files from the future."""
+"""What every run of Snakemake goes through here: one main process a folder, patience with schedulers, no files from the future, and at
+the end those files that were asked for."""
 
 import contextlib
 import os
@@ -9,6 +10,7 @@ from pathlib import Path
 from ..errors import UserError
 from . import slurm
 from .owner import here, owning
+from .standing import not_as_planned
 
 # Of an executor: the folder with the commands that it uses.
 COMMANDS = {"slurm": slurm.COMMANDS, "cluster-generic": slurm.COMMANDS.with_name("cluster")}
@@ -16,32 +18,52 @@ COMMANDS = {"slurm": slurm.COMMANDS, "cluster-generic": slurm.COMMANDS.with_name
 
 def guarded(workflow, say: Callable[[str], None], failure: type[Exception]) -> Callable:
     """The `execute` of a Snakemake workflow as its main process calls it: in a folder that is its own alone, and on a cluster
-    with the commands of `COMMANDS` on the PATH. Jobs and `--nolock` run as they are; a dry run looks at no lock, and says who
-    works there. Errors: `failure` where another main process lives.
+    with the commands of `COMMANDS` on the PATH. Jobs run as they are, `--nolock` where others may be; a dry run looks at no lock, and
+    says who works there. Errors: `failure` where another main process lives, or files at the end are not those that were asked for.
 
     Snakemake looks at its lock within `execute`, and tells only there what kind of run this is.
     """
     execute = workflow.execute
 
     def execute_alone(*arguments, executor_plugin, **named):
-        job = workflow.subprocess_exec or workflow.remote_exec
-        if executor_plugin.common_settings.dryrun_exec and not job:
+        def run(complain: Callable[[str], None]):
+            result = execute(*arguments, executor_plugin=executor_plugin, **named)
+            if wrong := not_as_planned(_finished(workflow)):
+                complain(wrong)
+            return result
+
+        def fail(sentence: str) -> None:
+            raise failure(sentence)
+
+        if workflow.subprocess_exec or workflow.remote_exec:
+            return execute(*arguments, executor_plugin=executor_plugin, **named)
+        if executor_plugin.common_settings.dryrun_exec:
             # Snakemake would take the lock of a dead one for a living one's
             workflow.execution_settings.lock = False
             if living := here(Path.cwd()):
                 say(f"Snakemake works in {Path.cwd()}: {living}.")
-        if job or not workflow.execution_settings.lock:
-            return execute(*arguments, executor_plugin=executor_plugin, **named)
+            return run(say)
+        if not workflow.execution_settings.lock:
+            return run(fail)
         if commands := COMMANDS.get(executor_plugin.name):
             os.environ["PATH"] = os.pathsep.join([str(commands), os.environ["PATH"]])
         try:
             with owning(Path.cwd(), say, slurm.cancel_left):
                 set_back(Path("results"), say)
-                return execute(*arguments, executor_plugin=executor_plugin, **named)
+                return run(fail)
         except UserError as error:
             raise failure(str(error)) from None
 
     return execute_alone
+
+
+def _finished(workflow) -> list:
+    """The jobs of the plan that had nothing to do, or are done; none where the workflow has made no plan, as to list its rules."""
+    dag = getattr(workflow, "_dag", None)
+    if dag is None:
+        return []
+    waiting = set(map(id, dag.needrun_jobs()))
+    return [job for job in dag.jobs if id(job) not in waiting]
 
 
 _SKEW = 5.0  # seconds by which clocks of machines may differ

@@ -210,7 +210,7 @@ def _state(path: str) -> tuple:
         found = os.stat(path)
     except OSError:
         return ()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns  # the last one cannot be set back
 
 
 def _relative(path: str | Path, folder: Path) -> str:

@@ -92,6 +92,14 @@ def read_made(path: str | Path, published: bool = False) -> tuple[str | None, di
     return seals.seal_of(content)[0], json.loads(stored) if stored else None
 
 
+def told(path: str | Path) -> tuple[str | None, dict | None]:
+    """As `read_made`, from the end of the file alone: the seal is not compared with its bytes. OSError or ValueError where there is
+    nothing to read."""
+    stored = pq.read_metadata(path).metadata or {}  # Arrow's errors are these
+    seal, made = stored.get(_SEAL), stored.get(_MADE)
+    return seal.decode("ascii").rpartition(":")[2] if seal else None, json.loads(made) if made else None
+
+
 def concatenate(paths: list[str] | list[Path], output: str | Path, schema: pa.Schema, made: Made | None = None) -> None:
     """One table from several of the same schema; their metadata side by side under the names of their files."""
     tables = [read_arrow(path, schema) for path in paths]
