@@ -21,6 +21,7 @@ class Lab:
 
     def __init__(self, root: Path):
         self.root, self.here = root, root / "here"
+        self.forced: list[str] = []  # what a sentence said that the next run has to make anew
         root.mkdir(parents=True, exist_ok=True)
         self.origin = study.Origin(root)
         self.configuration = study.write(root, self.origin.port)
@@ -121,8 +122,7 @@ class Lab:
 
     def _as_told(self, sentence: str) -> None:
         """Do what a refusal asks for."""
-        if forced := sentence.partition(" --forcerun ")[2].split():
-            self.forget(*(step for step in self.steps if not set(forced).isdisjoint(step.outputs)))
+        self.forced = sentence.partition(" --forcerun ")[2].split()
         named = r"(?:\./)?(results/[^\s:,;()']+|/[^\s:,;()']*/results/[^\s:,;()']+)"
         if told := re.search(rf"delete {named}", sentence) or ("delete" in sentence and re.search(named, sentence)):
             path = self.here / told[1].rstrip(".")

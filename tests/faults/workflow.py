@@ -25,7 +25,20 @@ class Workflow(Lab):
         """As `Lab`; a job without a main process is none of Snakemake's."""
         assert not alone
         files = self.configuration if steps is self.other_steps else self.configuration[:1]
-        command = [SNAKEMAKE, "--cores", "2", "--configfile", *files, "--directory", self.here, "--", *self.targets]
+        forced = ["--forcerun", *self.forced] if self.forced else []
+        self.forced = []
+        command = [
+            SNAKEMAKE,
+            "--cores",
+            "2",
+            "--configfile",
+            *files,
+            "--directory",
+            self.here,
+            *forced,
+            "--",
+            *self.targets,
+        ]
         environment = without_mirror(
             {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))}
         )
