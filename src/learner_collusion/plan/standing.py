@@ -26,7 +26,7 @@ def not_as_planned(jobs: Iterable) -> str:
             wrong[found[0][0]] = found[0][1], set(map(str, job.input))
             anew.update(outputs)
     # What is made from them is made anew with them. Deleted alone they would not be: Snakemake wants no file whose readers finished.
-    first = [path for path, (_, inputs) in wrong.items() if inputs.isdisjoint(anew)]
+    first = sorted(path for path, (_, inputs) in wrong.items() if inputs.isdisjoint(anew))
     if not first:
         return ""
     more = f" ({len(wrong):,} files are not this run's)" * (len(wrong) > 1)
