@@ -60,8 +60,8 @@ class Owner:
 def owning(folder: Path, say: Say, cancel: Callable[[], int] = lambda: 0) -> Iterator[None]:
     """Be the one main process of `folder` until the end of the block.
 
-    Where the last one was killed, or interrupted so that it left its lock, that is removed, what it left running is ended, and
-    `say` is told. `cancel` does so for jobs elsewhere, and returns how many there were. Errors: UserError where another one lives.
+    At its end nothing of it runs, and its lock is gone. Where the last one was killed, its lock is removed, what it left running is
+    ended, and `say` is told. `cancel` does so for jobs elsewhere, and returns how many there were. Errors: UserError where another one lives.
     """
     record = folder / ".snakemake/main.json"
     record.parent.mkdir(parents=True, exist_ok=True)
@@ -85,8 +85,11 @@ def owning(folder: Path, say: Say, cancel: Callable[[], int] = lambda: 0) -> Ite
         ended.set()
         beat.join()
         os.environ.pop(VARIABLE, None)
-        # Who is interrupted twice may leave a lock and jobs, as if killed; then the record stays, and the next one cleans up.
-        if read(record) == mine and not (_is_locked(folder) or orphans(mine.key)):
+        if read(record) == mine:
+            # Snakemake leaves its lock and jobs where it is interrupted twice, and a job that was killed its workers. The record
+            # goes last: who is killed meanwhile leaves the rest to the next one.
+            _end(mine.key)
+            shutil.rmtree(folder / ".snakemake/locks", ignore_errors=True)
             record.unlink(missing_ok=True)
 
 
@@ -140,11 +143,6 @@ def orphans(key: str) -> list[int]:
     return found
 
 
-def _is_locked(folder: Path) -> bool:
-    """Whether Snakemake's lock is there."""
-    return any((folder / ".snakemake/locks").glob("*"))
-
-
 def _clean_up(folder: Path, last: Owner | None, say: Say, cancel: Callable[[], int]) -> None:
     """Remove the lock of a dead main process, and end what it left running."""
     done = [f"{jobs} of its jobs cancelled"] if (jobs := cancel()) else []
@@ -154,7 +152,7 @@ def _clean_up(folder: Path, last: Owner | None, say: Say, cancel: Callable[[], i
         shutil.rmtree(folder / ".snakemake/locks", ignore_errors=True)
         done.append("its lock removed")
     if done:
-        say(f"The last run here{f' ({last}) did not end in order' if last else ''}: {', '.join(done)}.")
+        say(f"The last run here{f' ({last}) was killed' if last else ''}: {', '.join(done)}.")
 
 
 def _end(key: str) -> int:
