@@ -19,6 +19,7 @@ def test_the_whole_paper_is_planned_in_seconds_without_torch(tmp_path):
         _, empty = processor_seconds(lambda: snakemake("-n", "-s", tmp_path / "Snakefile", "--cores", "2"))
         ratios.append(ours / empty)
     assert result.returncode == 0, result.stderr[-2000:]
+    assert "--forcerun" not in result.stderr  # nothing is made yet, so nothing can be another run's
     jobs = planned(result)
     assert (jobs["tune_dataset"], jobs["train_tabular"], jobs["evaluate"]) == (4, 4, 4)
     assert (jobs["fetch"], jobs["prepare"]) == (7, 7) and (jobs["figure"], jobs["table"]) == (18, 4)

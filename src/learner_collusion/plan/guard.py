@@ -58,12 +58,13 @@ def guarded(workflow, say: Callable[[str], None], failure: type[Exception]) -> C
 
 
 def _finished(workflow) -> list:
-    """The jobs of the plan that had nothing to do, or are done; none where the workflow has made no plan, as to list its rules."""
+    """The jobs of the plan that had nothing to do; none where the workflow has made no plan, as to list its rules."""
     dag = getattr(workflow, "_dag", None)
     if dag is None:
         return []
-    waiting = set(map(id, dag.needrun_jobs()))
-    return [job for job in dag.jobs if id(job) not in waiting]
+    # those that ran are left out: they made what they should, and a dry run only says so
+    ran = set(map(id, dag.needrun_jobs(exclude_finished=False)))
+    return [job for job in dag.jobs if id(job) not in ran]
 
 
 _SKEW = 5.0  # seconds by which clocks of machines may differ
