@@ -94,9 +94,9 @@ def test_files_from_the_future_are_of_now(ran, tmp_path, capsys):
 def test_a_run_that_leaves_files_of_other_settings_fails_and_a_dry_run_says_so(ran, tmp_path, capsys):
     (tmp_path / "old.yaml").write_text("a: 1")
     made = SimpleNamespace(output=["old.yaml"], input=[], params={"text": "a: 2"})
-    waiting = SimpleNamespace(jobs=[made], needrun_jobs=lambda: iter([made]))  # as of a run that stopped before it
+    waiting = SimpleNamespace(jobs=[made], needrun_jobs=lambda **_: iter([made]))  # as of a run that stopped before it
     assert ran(dag=waiting)[0] is True
-    done = SimpleNamespace(jobs=[made], needrun_jobs=lambda: iter([]))
+    done = SimpleNamespace(jobs=[made], needrun_jobs=lambda **_: iter([]))
     with pytest.raises(UserError, match=r"old\.yaml holds other settings than this run's.*--forcerun old\.yaml$"):
         ran(dag=done)
     ran(dry=True, dag=done)
