@@ -4,7 +4,7 @@
     python benchmarks/resources.py table
 
 Snakemake samples the memory of a job's processes, and adds them up. `read` keeps the longest time and the largest memory of each rule's
-jobs in benchmarks/resources.json. What is asked for is what a dry run with the SLURM profile says, of the first attempt.
+jobs in benchmarks/resources.json; rules of which there is none keep theirs. What is asked for is what a dry run with the SLURM profile says, of the first attempt.
 """
 
 import argparse
@@ -35,6 +35,7 @@ def read(folders: list[Path]) -> None:
                 entry["seconds"] = max(entry["seconds"], float(row["s"]))
                 # a job of less than a second may end before it is looked at
                 entry["megabytes"] = max(entry["megabytes"], float(row["max_rss"] if row["max_rss"] != "NA" else 0))
+    kept = json.loads(KEPT.read_text(encoding="utf-8")) | kept
     KEPT.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + "\n", encoding="utf-8")
 
 
