@@ -243,3 +243,9 @@ def test_missing_values_and_columns(config):
     assert "| {:.0f} % and {:.0f} % of the rows |".format(*shares) in text
     numbers, stations = map(int, re.search(r"one-hot: (\d+) numbers and (\d+) stations", text).groups())
     assert numbers + stations == SHAPES["weather"][1] and f"Weather has {stations} more columns" in words("README.md")
+
+
+def test_checksums_cost_next_to_nothing():
+    (row,) = lines("docs/reliability.md", "files with a checksum")
+    files, _, hashing, jobs, share = (float(cell.removesuffix(" %")) for cell in row)
+    assert files > 0 and share == pytest.approx(100 * hashing / jobs, abs=0.006) and share < 3
