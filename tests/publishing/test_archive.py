@@ -26,7 +26,8 @@ def packed(tmp_path_factory):
 @pytest.fixture
 def unpacked(packed, tmp_path):
     with tarfile.open(packed) as opened:
-        opened.extractall(tmp_path, filter="data")
+        opened.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.2 has no argument for it
+        opened.extractall(tmp_path)
     return tmp_path / archive.NAME
 
 
