@@ -54,8 +54,8 @@ def _summaries(names: Iterable[str], results: Path) -> Iterator[str]:
 
     for name in names:
         prepared = results / f"datasets/{name}.parquet"
-        if prepared.exists():
-            yield from filter(None, [parquet.read_metadata(prepared, published=True).get("summary")])
+        if prepared.exists() and (summary := parquet.read_metadata(prepared, published=True).get("summary")):
+            yield summary
 
 
 def write(settings: Settings, results: Path, output: Path) -> None:
