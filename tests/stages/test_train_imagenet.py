@@ -3,6 +3,8 @@
 import argparse
 import dataclasses
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,8 +33,11 @@ FLAGS = ("--dataset", "tiny", "--model", CELL.model, "--learners", "2", "--beta"
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory) -> Path:
+    return index_in(tmp_path_factory.mktemp("tiny"))
+
+
+def index_in(folder: Path) -> Path:
     """Twelve pictures to train on, six to validate, of three classes."""
-    folder = tmp_path_factory.mktemp("tiny")
     drawn_pictures.write(folder / "pictures", drawn_pictures.drawn())
     imagenet.prepare("tiny", drawn_pictures.settings(folder / "pictures"), folder / "tiny.pictures.parquet", None)
     return folder / "tiny.pictures.parquet"
@@ -128,30 +133,77 @@ def test_the_stage_is_light_at_import():
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": str(ROOT / "src")})
 
 
-def test_killed_on_one_process_and_resumed_on_two_ends_with_the_same_numbers(index, mapping, tmp_path):
+@pytest.fixture(scope="module")
+def slow(mapping, tmp_path_factory) -> Path:
+    """Settings under which rounding stays small: at a high rate it grows to percents within a dozen steps."""
+    path = tmp_path_factory.mktemp("slow") / "settings.yaml"
+    path.write_text(yaml.safe_dump(mapping | {"protocol": mapping["protocol"] | {"epochs": 4, "learning_rate": 2e-4}}))
+    return path
+
+
+def command(index: Path, settings: Path, folder: Path, *more: str) -> list[str]:
+    """The command that trains the cell in a folder, without Python."""
+    return ["-m", "learner_collusion", "train_imagenet", *FLAGS, "--index", str(index),
+            "--settings", str(settings), "--checkpoint-minutes", "0",
+            "--history", str(folder / "history.parquet"), "--checkpoint", str(folder / "checkpoint"), *more]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def alone(index, slow, tmp_path_factory) -> Path:
+    """The history of one process."""
+    folder = tmp_path_factory.mktemp("alone")
+    train_imagenet.run(options(*command(index, slow, folder)[3:]))
+    return folder / "history.parquet"
+
+
+def is_of_two(history: Path, alone: Path) -> bool:
+    """Whether two processes wrote it; its numbers are those of one."""
+    found, expected = parquet.read(history, CELL_HISTORY), parquet.read(alone, CELL_HISTORY)
+    assert len(found) == len(expected)
+    decided = expected["metric"].isin(["err", "err_bar", "div"])  # a hit more or less is no rounding
+    np.testing.assert_allclose(found[decided]["value"], expected[decided]["value"], rtol=5e-3, atol=1e-4)
+    return parquet.read_metadata(history)["hardware"]["processes"] == 2
+
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+
+
+def test_killed_on_one_process_and_resumed_on_two_ends_with_the_same_numbers(index, slow, alone, tmp_path):
     """The command itself, killed with SIGKILL when it has written a checkpoint."""
-    slow = {"epochs": 4, "learning_rate": 2e-4}  # at a high rate rounding grows to percents within a dozen steps
-    longer = mapping | {"protocol": mapping["protocol"] | slow}
-    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(longer))
-
-    def command(folder: Path, *more: str) -> list[str]:
-        return [sys.executable, "-m", "learner_collusion", "train_imagenet", *FLAGS, "--index", str(index),
-                "--settings", str(tmp_path / "settings.yaml"), "--checkpoint-minutes", "0",
-                "--history", str(folder / "history.parquet"), "--checkpoint", str(folder / "checkpoint"), *more]  # fmt: skip
-
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    one, two = tmp_path / "one", tmp_path / "two"
-    train_imagenet.run(options(*command(one)[4:]))
-    process = subprocess.Popen(command(two), env=environment, stdout=subprocess.DEVNULL)
-    while process.poll() is None and not (two / "checkpoint").exists():
+    train = [sys.executable, *command(index, slow, tmp_path)]
+    process = subprocess.Popen(train, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+    while process.poll() is None and not (tmp_path / "checkpoint").exists():
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert not (two / "history.parquet").exists()
-    subprocess.run(command(two, "--processes", "2"), check=True, env=environment, capture_output=True)
-    whole, resumed = (parquet.read(folder / "history.parquet", CELL_HISTORY) for folder in (one, two))
-    assert len(whole) == len(resumed)
-    decided = whole["metric"].isin(["err", "err_bar", "div"])  # a hit more or less is no rounding
-    np.testing.assert_allclose(resumed[decided]["value"], whole[decided]["value"], rtol=5e-3, atol=1e-4)
-    assert parquet.read_metadata(two / "history.parquet")["hardware"]["processes"] == 2
-    assert not (two / "checkpoint").exists()
+    assert not (tmp_path / "history.parquet").exists()
+    subprocess.run([*train, "--processes", "2"], check=True, env=ENVIRONMENT, capture_output=True)
+    assert is_of_two(tmp_path / "history.parquet", alone) and not (tmp_path / "checkpoint").exists()
+
+
+def test_torchrun_starts_the_command(index, slow, alone, tmp_path):
+    """As docs/several_gpus.md has it, on two processes of the CPU; without `--` torchrun takes `--run` for an option of its own."""
+    assert "-m -- learner_collusion train_imagenet" in (ROOT / "docs/several_gpus.md").read_text(encoding="utf-8")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    environment = ENVIRONMENT | {"GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
+    module, *arguments = command(index, slow, tmp_path)
+    train = [*torchrun, module, "--", *arguments]
+    result = subprocess.run(train, env=environment, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr[-3000:]
+    told = re.findall("^epoch.*", result.stdout, re.M)
+    assert is_of_two(tmp_path / "history.parquet", alone) and told and len(told) == len(set(told))
+
+
+def test_srun_starts_the_command(slow, alone, slurm):
+    """The same on a real SLURM, whose nodes share the file system of the clone."""
+    folder = ROOT / "runs/srun-test"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    shutil.copy(slow, folder / "settings.yaml")
+    srun = ["srun", "--ntasks=2", "--cpus-per-task=1", "--time=5", sys.executable]
+    train = [*srun, *command(index_in(folder), folder / "settings.yaml", folder)]
+    environment = ENVIRONMENT | {"GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
+    result = subprocess.run(train, env=environment, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert is_of_two(folder / "history.parquet", alone)
+    shutil.rmtree(folder)
