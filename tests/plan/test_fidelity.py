@@ -1,12 +1,14 @@
 """The label on what is drawn by hand: what the records were made with, beside the configuration that was given."""
 
 import copy
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 
 import pytest
 import yaml
 
 from learner_collusion.plan import fidelity, settings
+from learner_collusion.stages import train_imagenet, train_images
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,16 @@ def of_tables(config, *datasets) -> dict:
     return {name: {"training": training | {"dataset": name}, "settings": take["evaluate"]} for name in datasets}
 
 
+def of_cells(config, stage, *names) -> dict:
+    """The metadata of the records of cells: their settings as the stage reads them, with all defaults."""
+    known = {"train_images": train_images.Settings, "train_imagenet": train_imagenet.Settings}[stage]
+    taken = {name: settings.take(config, config, stage, name) for name in names}
+    found = {"settings": {name: [asdict(settings.convert(one, known))] for name, one in taken.items()}}
+    return json.loads(json.dumps(found))
+
+
 def of_images(config, *names) -> dict:
-    return {"settings": {name: [settings.take(config, config, "train_images", name)] for name in names}}
+    return of_cells(config, "train_images", *names)
 
 
 def label(config, stage, part, metadata) -> str:
@@ -79,11 +89,9 @@ def test_what_reads_no_records_is_not_checked(config):
     ("stage", "part"), [("table", "table1_imagenet"), ("claims", "imagenet"), ("figure", "fig6_practical")]
 )
 def test_imagenet(config, stage, part):
-    made = settings.take(config, config, stage, part)["made"]["cells"]
     small = copy.deepcopy(config)
     small["imagenet"]["protocol"]["epochs"] = 3
     name = "imagenet-imagenet_resnet18"
-    known = {"settings": {name: [made[name]]}}
-    assert label(config, stage, part, known) == ""
-    told = {"settings": {name: [settings.take(small, config, "train_imagenet", name)]}}
+    assert label(config, stage, part, of_cells(config, "train_imagenet", name)) == ""
+    told = of_cells(small, "train_imagenet", name)
     assert "epochs 3 instead of 90" in label(config, stage, part, told)

@@ -13,6 +13,7 @@ from learner_collusion.claims.verdict import HOLDS, as_frame, row
 from learner_collusion.errors import UserError
 from learner_collusion.publishing import claims, gallery
 from learner_collusion.records import parquet
+from learner_collusion.records.images import CELL
 from learner_collusion.records.tabular import RECORDS
 
 NOTE = "Fidelity 'laptop'."
@@ -74,6 +75,19 @@ def test_everything_is_copied_and_named(results, tmp_path):
         "| train_images | 1 | 12 | 10 |\n| all | 1 | 12 | 10 |",
     ):
         assert words in text, words
+
+
+def test_cells_without_a_time_are_counted(results, tmp_path):
+    """As of histories that were trained elsewhere."""
+    cells = len(parquet.read(results / "records/images.parquet")[[*CELL]].drop_duplicates())
+    gallery.build(results, tmp_path / "gallery", 2)
+    text = (tmp_path / "gallery/README.md").read_text()
+    assert cells > 1 and f"Times are those of 1 of {cells} cells; those of the others were not kept." in text
+    one = results / "benchmarks/train_images/one.tsv"
+    for number in range(1, cells):
+        shutil.copy(one, one.with_name(f"{number}.tsv"))
+    gallery.build(results, tmp_path / "gallery", 2)
+    assert "Times are those" not in (tmp_path / "gallery/README.md").read_text()
 
 
 def test_a_figure_without_numbers_is_said_in_one_line(results, tmp_path):

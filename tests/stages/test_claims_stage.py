@@ -71,6 +71,13 @@ def test_a_part_is_judged_where_the_workflow_expects_it(folder, part, capsys):
     assert part != "tabular" or "| Abalone |" in text
 
 
+def test_a_part_at_the_papers_settings_has_no_remark(folder):
+    """A preset may make one part smaller, and leave another as the paper has it."""
+    (folder / "theory.yaml").write_text(plan.as_yaml(mapping("theory", note="")))
+    judge("theory")
+    assert "Chosen in sight" not in (folder / "results/claims/theory.md").read_text()
+
+
 def test_all_parts_that_were_judged_are_put_together(folder):
     for part in ("images", "theory"):
         judge(part)

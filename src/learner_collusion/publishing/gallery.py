@@ -146,10 +146,24 @@ def _provenance(results: Path, gallery: Path, cores: int) -> str:
         rows = list(csv.DictReader(file))
     rows.append({"stage": "all"} | {name: sum(float(row[name]) for row in rows) for name in _MEASURED})
     names = ("jobs", "seconds of wall time, added up", "seconds of processor time")
-    return text + table(
+    return f"{text}{_untimed(results, rows)}" + table(
         {"stage": row["stage"]} | {name: f"{float(row[m]):.0f}" for name, m in zip(names, _MEASURED, strict=True)}
         for row in rows
     )
+
+
+def _untimed(results: Path, times: list[dict]) -> str:
+    """A sentence where cells of the records have no time, as of histories that were brought from elsewhere; else empty."""
+    from ..records import parquet
+    from ..records.images import CELL
+
+    jobs, told = {row["stage"]: int(row["jobs"]) for row in times}, ""
+    for stage, name in (("train_images", "images"), ("train_imagenet", "imagenet")):
+        path = results / f"records/{name}.parquet"
+        cells = len(parquet.read(path)[[*CELL]].drop_duplicates()) if path.exists() else 0
+        if cells > jobs.get(stage, 0):
+            told += f"Times are those of {jobs.get(stage, 0)} of {cells} cells; those of the others were not kept.\n\n"
+    return told
 
 
 def _write_times(results: Path, gallery: Path) -> None:

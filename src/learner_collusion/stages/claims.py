@@ -20,7 +20,7 @@ class Settings:
     """What the claims of one part take from the configuration.
 
     `note` marks reduced fidelity, empty at the paper's settings; `titles` name data sets and models; `confidence` is that
-    of the intervals, and `remark` is printed beside the verdicts; `claims` are the entries of the catalogue; `paper` names
+    of the intervals, and `remark` is printed beside the verdicts where there is a note; `claims` are the entries of the catalogue; `paper` names
     what is the paper's: under "tabular" or "imagenet" its data sets, else by experiment its "<data set>/<model>"; `runs`: how many of
     each table there should be; `experiments` are those that are enabled, of ImageNet by model; `cases`: random examples
     on which the theory is checked.
@@ -122,10 +122,19 @@ def judge_imagenet(settings: Settings, records: str, output: str, parquet: str) 
 def _write(settings: Settings, rows, output: str, parquet: str) -> None:
     from ..publishing import claims
 
-    confidence, remark = settings.confidence, settings.remark or ""
-    claims.write(
-        rows, settings.part, settings.note, settings.titles, output, parquet, confidence, remark, settings.origin
+    # a part at the paper's settings has nothing to be remarked on
+    remark = (settings.remark or "") if settings.note else ""
+    given = (
+        settings.part,
+        settings.note,
+        settings.titles,
+        output,
+        parquet,
+        settings.confidence,
+        remark,
+        settings.origin,
     )
+    claims.write(rows, *given)
     print(f"{output}: {claims.sentence(claims.counts(rows))}")
 
 
