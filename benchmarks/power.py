@@ -36,7 +36,7 @@ ENOUGH = 0.8  # the power for which a preset should be built
 # How the betas' noise enters: differences from one beta share its noise, each with half of the variance.
 SHARED = ("worst_at_one", "no_gain_when_dropped", "loss_from_zero_to_one")
 ENDS = ("best_between",)
-# Shares of test images that are right: their spread over runs is that of the images (see `disagreement` in the pilot).
+# Shares of test images that are right: their spread over runs was taken for that of the images (see `disagreement` in the pilot).
 SHARES = ("accuracy",)
 
 
@@ -98,15 +98,20 @@ def take_pilot(galleries: list[str]) -> list[dict]:
 def pilot() -> tuple[list[Row], dict]:
     """The rows of the pilot, and all of the file."""
     known = json.loads(PILOT.read_text(encoding="utf-8"))
+    return as_rows(known["rows"]), known
+
+
+def as_rows(taken: list[dict]) -> list[Row]:
+    """What `take_pilot` gives, with the claims themselves."""
     claims = {(claim.id, claim.text): claim for claim in CLAIMS}
     rows = []
-    for one in known["rows"]:
+    for one in taken:
         values = np.array(one["values"], float)
         values = values.reshape(len(values), *(values.shape[1:] or (1, 1)))
         claim = claims[one["id"], one["text"]]
         names = ("experiment", "dataset", "model", "learners", "rank", "images")
         rows.append(Row(one["gallery"], claim, *(one[name] for name in names), values))
-    return rows, known
+    return rows
 
 
 def spreads(rows: list[Row]) -> dict[tuple, tuple[float, int]]:
@@ -170,7 +175,7 @@ def power(row: Row, means: np.ndarray, spread: float, runs: int, seed: int = 0) 
 
 
 def on_images(row: Row, spread: float, images: int) -> float:
-    """The spread on another number of test images: only that of shares of images that are right is taken to change."""
+    """The spread on another number of test images: only that of shares of images that are right was taken to change."""
     shares = row.claim.options.get("metric") in SHARES or row.claim.statistic.startswith("learner_loss")
     return spread * math.sqrt(row.images / images) if shares else spread
 
@@ -216,11 +221,40 @@ def power_rows(gallery: str) -> Iterator[str]:
         size = by_experiment.get(row.experiment, usual)
         there = _percent(row, means, on_images(row, spread, size.images), size.runs)
         cells.append(f"**{there}**" if row.panel in chosen else there)
-        name = "{}, {}, {}, M = {}".format(*row.panel)
-        metric = f", {row.claim.options['metric']}" if "metric" in row.claim.options else ""
-        found = f"{float(estimate(row.values, row.rank)):.3g}{' ✗' if side(row) == FAILS else ''}"
-        text = f"{row.claim.id}, {row.claim.statistic.replace('_', ' ')}{metric}"
-        yield f"| {name} | {text} | {found} | {spread:.2g} ({freedom}) | {' | '.join(cells)} |"
+        yield f"| {_named(row)} | {_value(row)} | {spread:.2g} ({freedom}) | {' | '.join(cells)} |"
+
+
+def _named(row: Row) -> str:
+    metric = f", {row.claim.options['metric']}" if "metric" in row.claim.options else ""
+    return (
+        "{}, {}, {}, M = {}".format(*row.panel) + f" | {row.claim.id}, {row.claim.statistic.replace('_', ' ')}{metric}"
+    )
+
+
+def _value(row: Row) -> str:
+    return f"{float(estimate(row.values, row.rank)):.3g}{' ✗' if side(row) == FAILS else ''}"
+
+
+def outcome_rows() -> Iterator[str]:
+    """What the preset's runs gave beside what was expected of them, in Markdown. The pilot's runs are among them, with the same initial weights
+    and training images: the last column is without them."""
+    before, found = pilot()[0], as_rows(take_pilot([ROOT / "docs/gallery" / GALLERIES[0]]))
+    expected, measured = spreads(before), spreads(found)
+    by_claim = {(row.claim.text, row.panel): row for row in before if row.gallery == GALLERIES[0]}
+    yield "| panel | claim | two runs | six | spread expected | found | power with it | verdict | without the pilot's runs |"
+    yield "|---" * 9 + "|"
+    for row in found:
+        old, (spread, freedom) = by_claim[row.claim.text, row.panel], measured[row.group]
+        wanted = on_images(old, expected[old.group][0], row.images)
+        share = 100 * power(old, old.values.mean(0), spread, len(row.values))
+        verdicts = [_verdict(row, values) for values in (row.values, row.values[len(old.values) :])]
+        cells = [_value(old), _value(row), f"{wanted:.2g}", f"{spread:.2g} ({freedom})", f"{share:.0f}", *verdicts]
+        yield f"| {_named(row)} | {' | '.join(cells)} |"
+
+
+def _verdict(row: Row, values: np.ndarray) -> str:
+    low, high = interval(values, CONFIDENCE, row.rank)
+    return verdict(float(low), float(high), **thresholds(row.claim))
 
 
 def _percent(row: Row, means: tuple[np.ndarray, np.ndarray], spread: float, runs: int) -> str:
@@ -338,6 +372,7 @@ def main() -> None:
     before, _, after = PAGE.read_text(encoding="utf-8").split(BETWEEN)
     tables = [(f"The panels of `{gallery}`:", power_rows(gallery)) for gallery in GALLERIES]
     tables.append((f"What `{GALLERIES[0]}` takes:", cost_rows()))
+    tables.append((f"What the runs of `{GALLERIES[0]}` gave:", outcome_rows()))
     text = "\n\n".join("\n".join([title, "", *rows]) for title, rows in tables)
     PAGE.write_text(f"{before}{BETWEEN}\n{text}\n\n{BETWEEN}{after}", encoding="utf-8")
 

@@ -21,6 +21,7 @@ from .registry import TABLES
 _KEPT = ("figures/*.png", "figures/*.csv", "tables/*.md", "records/*.parquet", "claims*", "claims/*", "config.yaml")
 _NEEDED = ("figures/*.png", "claims/*.md", "records/*.parquet", "config.yaml")
 TIMES = "times.csv"  # of a gallery
+_TRAINED = ("train_images", "train_imagenet", "cells")  # the last one before the stages had one name
 _MEASURED = ("jobs", "wall_seconds", "processor_seconds")
 _START, _END = "<!-- galleries -->", "<!-- end of galleries -->"
 
@@ -145,25 +146,30 @@ def _provenance(results: Path, gallery: Path, cores: int) -> str:
     with open(gallery / TIMES, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     rows.append({"stage": "all"} | {name: sum(float(row[name]) for row in rows) for name in _MEASURED})
-    names = ("jobs", "seconds of wall time, added up", "seconds of processor time")
-    return f"{text}{_untimed(results, rows)}" + table(
+    timed, cells = cells_with_a_time(gallery)
+    if timed < cells:
+        text += f"Times are those of {timed} of {cells} cells; those of the others were not kept.\n\n"
+    # Snakemake looks at a job twice a minute, and does not see its last seconds
+    names = ("jobs", "seconds of wall time, added up", "seconds of processor time, sampled")
+    return text + table(
         {"stage": row["stage"]} | {name: f"{float(row[m]):.0f}" for name, m in zip(names, _MEASURED, strict=True)}
         for row in rows
     )
 
 
-def _untimed(results: Path, times: list[dict]) -> str:
-    """A sentence where cells of the records have no time, as of histories that were brought from elsewhere; else empty."""
+def cells_with_a_time(gallery: Path) -> tuple[int, int]:
+    """How many cells of a gallery's records have a time in it, and how many cells there are; the others' were not kept, as of
+    histories that were brought from elsewhere."""
     from ..records import parquet
     from ..records.images import CELL
 
-    jobs, told = {row["stage"]: int(row["jobs"]) for row in times}, ""
-    for stage, name in (("train_images", "images"), ("train_imagenet", "imagenet")):
-        path = results / f"records/{name}.parquet"
-        cells = len(parquet.read(path)[[*CELL]].drop_duplicates()) if path.exists() else 0
-        if cells > jobs.get(stage, 0):
-            told += f"Times are those of {jobs.get(stage, 0)} of {cells} cells; those of the others were not kept.\n\n"
-    return told
+    with open(gallery / TIMES, newline="", encoding="utf-8") as file:
+        jobs = {row["stage"]: int(row["jobs"]) for row in csv.DictReader(file)}
+    timed = sum(jobs.get(stage, 0) for stage in _TRAINED)
+    records = [gallery / f"{name}.parquet" for name in ("images", "imagenet")]
+    found = [parquet.read(path, published=True)[[*CELL]] for path in records if path.exists()]
+    cells = sum(len(rows.drop_duplicates()) for rows in found)
+    return min(timed, cells), cells
 
 
 def _write_times(results: Path, gallery: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..claims.catalogue import PARTS
 from ..errors import UserError
 from ..files import write_text
-from .gallery import TIMES
+from .gallery import TIMES, cells_with_a_time
 from .markdown import table
 
 _VARIANTS = Path("sensitivity/sensitivity.parquet")  # of a gallery: its tabular claims with other open choices
@@ -84,10 +84,10 @@ def _command(folder: Path, part) -> str:
 def _minutes(folder: Path) -> str:
     """Wall time of all jobs of the gallery, added up; cells that were trained elsewhere are told."""
     with open(folder / TIMES, newline="", encoding="utf-8") as file:
-        seconds = {row["stage"]: float(row["wall_seconds"]) for row in csv.DictReader(file)}
-    trained = {"train_images", "cells"} & set(seconds)  # the second in galleries from before the stages had one name
-    elsewhere = (folder / "images.parquet").exists() and not trained
-    return f"{sum(seconds.values()) / 60:.0f}" + ", without training" * elsewhere
+        seconds = sum(float(row["wall_seconds"]) for row in csv.DictReader(file))
+    timed, cells = cells_with_a_time(folder)
+    lacking = f"{cells - timed} of {cells} cells" if timed else "training"
+    return f"{seconds / 60:.0f}" + f", without {lacking}" * (timed < cells)
 
 
 def _details(folder: Path, part) -> str:
