@@ -235,13 +235,13 @@ def _value(row: Row) -> str:
     return f"{float(estimate(row.values, row.rank)):.3g}{' ✗' if side(row) == FAILS else ''}"
 
 
-def outcome_rows() -> Iterator[str]:
+def outcome_rows(gallery: str) -> Iterator[str]:
     """What the preset's runs gave beside what was expected of them, in Markdown. The pilot's runs are among them, with the same initial weights
     and training images: the last column is without them."""
-    before, found = pilot()[0], as_rows(take_pilot([ROOT / "docs/gallery" / GALLERIES[0]]))
+    before, found = pilot()[0], as_rows(take_pilot([ROOT / "docs/gallery" / gallery]))
     expected, measured = spreads(before), spreads(found)
-    by_claim = {(row.claim.text, row.panel): row for row in before if row.gallery == GALLERIES[0]}
-    yield "| panel | claim | two runs | six | spread expected | found | power with it | verdict | without the pilot's runs |"
+    by_claim = {(row.claim.text, row.panel): row for row in before if row.gallery == gallery}
+    yield "| panel | claim | two runs | all | spread expected | found | power with it | verdict | without the pilot's runs |"
     yield "|---" * 9 + "|"
     for row in found:
         old, (spread, freedom) = by_claim[row.claim.text, row.panel], measured[row.group]
@@ -372,7 +372,7 @@ def main() -> None:
     before, _, after = PAGE.read_text(encoding="utf-8").split(BETWEEN)
     tables = [(f"The panels of `{gallery}`:", power_rows(gallery)) for gallery in GALLERIES]
     tables.append((f"What `{GALLERIES[0]}` takes:", cost_rows()))
-    tables.append((f"What the runs of `{GALLERIES[0]}` gave:", outcome_rows()))
+    tables += [(f"What the runs of `{gallery}` gave:", outcome_rows(gallery)) for gallery in GALLERIES]
     text = "\n\n".join("\n".join([title, "", *rows]) for title, rows in tables)
     PAGE.write_text(f"{before}{BETWEEN}\n{text}\n\n{BETWEEN}{after}", encoding="utf-8")
 
