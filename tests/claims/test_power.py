@@ -12,6 +12,7 @@ from scipy import stats
 
 from learner_collusion.claims.catalogue import CLAIMS
 from learner_collusion.claims.verdict import FAILS, HOLDS
+from learner_collusion.publishing import gallery
 
 SPEC = importlib.util.spec_from_file_location("power", ROOT / "benchmarks/power.py")
 calculation = importlib.util.module_from_spec(SPEC)
@@ -149,6 +150,12 @@ def test_the_spread_of_accuracies_was_taken_for_that_of_test_images():
     low = [int(row[6]) for row in rows if int(row[6]) < 80]
     assert len(low) == 3 and f"a power of {min(low)} to {max(low)} %" in text
     assert sum(row[7] == "undecided" for row in rows) == 1 and sum(row[7] != row[8].strip(" |") for row in rows) == 1
+
+
+def test_the_time_of_the_presets_cells_is_that_of_its_gallery():
+    [stage] = [row for row in gallery.times(ROOT / "docs/gallery/laptop") if row["stage"] == "train_images"]
+    text = " ".join((ROOT / "docs/statistics.md").read_text(encoding="utf-8").split())
+    assert f"{stage['jobs']} of the 108 cells took {float(stage['wall_seconds']) / 3600:.1f} hours of wall time" in text
 
 
 def test_a_gallery_gives_the_pilot(tmp_path):

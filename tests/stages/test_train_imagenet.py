@@ -166,6 +166,10 @@ def is_of_two(history: Path, alone: Path) -> bool:
 
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+TEAM = ENVIRONMENT | {
+    "GLOO_SOCKET_IFNAME": "lo",
+    "OMP_NUM_THREADS": "1",
+}  # nobody else takes part, and there may be no network
 
 
 def test_killed_on_one_process_and_resumed_on_two_ends_with_the_same_numbers(index, slow, alone, tmp_path):
@@ -185,10 +189,9 @@ def test_torchrun_starts_the_command(index, slow, alone, tmp_path):
     """As docs/several_gpus.md has it, on two processes of the CPU; without `--` torchrun takes `--run` for an option of its own."""
     assert "-m -- learner_collusion train_imagenet" in (ROOT / "docs/several_gpus.md").read_text(encoding="utf-8")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    environment = ENVIRONMENT | {"GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
     module, *arguments = command(index, slow, tmp_path)
     train = [*torchrun, module, "--", *arguments]
-    result = subprocess.run(train, env=environment, capture_output=True, text=True, timeout=300)
+    result = subprocess.run(train, env=TEAM, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr[-3000:]
     told = re.findall("^epoch.*", result.stdout, re.M)
     assert is_of_two(tmp_path / "history.parquet", alone) and told and len(told) == len(set(told))
@@ -202,8 +205,7 @@ def test_srun_starts_the_command(slow, alone, slurm):
     shutil.copy(slow, folder / "settings.yaml")
     srun = ["srun", "--ntasks=2", "--cpus-per-task=1", "--time=5", sys.executable]
     train = [*srun, *command(index_in(folder), folder / "settings.yaml", folder)]
-    environment = ENVIRONMENT | {"GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
-    result = subprocess.run(train, env=environment, capture_output=True, text=True, timeout=300)
+    result = subprocess.run(train, env=TEAM, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr[-3000:]
     assert is_of_two(folder / "history.parquet", alone)
     shutil.rmtree(folder)

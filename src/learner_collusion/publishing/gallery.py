@@ -143,8 +143,7 @@ def _provenance(results: Path, gallery: Path, cores: int) -> str:
     devices = sorted({one["device"] for metadata in known for one in values(metadata, "hardware")})
     text += f"Image cells were trained on: {', '.join(devices)}.\n\n" if devices else ""
     text += f"Machine: {_processor()}, {cores} cores, {platform.system()}.\n\n"
-    with open(gallery / TIMES, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = times(gallery)
     rows.append({"stage": "all"} | {name: sum(float(row[name]) for row in rows) for name in _MEASURED})
     timed, cells = cells_with_a_time(gallery)
     if timed < cells:
@@ -157,15 +156,19 @@ def _provenance(results: Path, gallery: Path, cores: int) -> str:
     )
 
 
+def times(gallery: Path) -> list[dict[str, str]]:
+    """A row a stage, as `_write_times` has written them."""
+    with open(gallery / TIMES, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def cells_with_a_time(gallery: Path) -> tuple[int, int]:
     """How many cells of a gallery's records have a time in it, and how many cells there are; the others' were not kept, as of
     histories that were brought from elsewhere."""
     from ..records import parquet
     from ..records.images import CELL
 
-    with open(gallery / TIMES, newline="", encoding="utf-8") as file:
-        jobs = {row["stage"]: int(row["jobs"]) for row in csv.DictReader(file)}
-    timed = sum(jobs.get(stage, 0) for stage in _TRAINED)
+    timed = sum(int(row["jobs"]) for row in times(gallery) if row["stage"] in _TRAINED)
     records = [gallery / f"{name}.parquet" for name in ("images", "imagenet")]
     found = [parquet.read(path, published=True)[[*CELL]] for path in records if path.exists()]
     cells = sum(len(rows.drop_duplicates()) for rows in found)

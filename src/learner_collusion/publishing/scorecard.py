@@ -3,14 +3,13 @@
 Example: learner-collusion scorecard docs/gallery docs/scorecard.md
 """
 
-import csv
 import os
 from pathlib import Path
 
 from ..claims.catalogue import PARTS
 from ..errors import UserError
 from ..files import write_text
-from .gallery import TIMES, cells_with_a_time
+from .gallery import cells_with_a_time, times
 from .markdown import table
 
 _VARIANTS = Path("sensitivity/sensitivity.parquet")  # of a gallery: its tabular claims with other open choices
@@ -83,8 +82,7 @@ def _command(folder: Path, part) -> str:
 
 def _minutes(folder: Path) -> str:
     """Wall time of all jobs of the gallery, added up; cells that were trained elsewhere are told."""
-    with open(folder / TIMES, newline="", encoding="utf-8") as file:
-        seconds = sum(float(row["wall_seconds"]) for row in csv.DictReader(file))
+    seconds = sum(float(row["wall_seconds"]) for row in times(folder))
     timed, cells = cells_with_a_time(folder)
     lacking = f"{cells - timed} of {cells} cells" if timed else "training"
     return f"{seconds / 60:.0f}" + f", without {lacking}" * (timed < cells)
