@@ -146,7 +146,7 @@ def _over_runs(part: str, confidence: str) -> str:
     if part == "images":
         text += (
             " or of test images, which all runs share: of n of them the standard error of an accuracy a is "
-            "sqrt(a (1 - a) / n), at most 1.6 points of 1,000 and 0.5 of 10,000"
+            "sqrt(a (1 - a) / n), at most 50 / sqrt(n) points: 1.6 where they are 1,000, 0.5 where they are 10,000"
         )
     return text
 
