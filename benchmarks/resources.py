@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 KEPT, PAGE = Path(__file__).with_suffix(".json"), ROOT / "docs/cluster.md"
 MARKS = "<!-- resources -->\n", "<!-- /resources -->\n"
-SUBMITTED = ("prepare", "tune", "train_tabular", "evaluate", "sensitivity", "train_images")
+SUBMITTED = ("prepare", "tune", "train_tabular", "evaluate", "sensitivity", "train_images", "train_imagenet")
 RULES = {"tune": "tune_dataset"}  # where a rule's name is not its stage's
 
 
