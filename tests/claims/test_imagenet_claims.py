@@ -88,8 +88,8 @@ def test_an_architecture_without_its_joint_cell_is_named():
 
 def test_throughout_training_of_ensemble_and_learners():
     rows = of(judged(), "accuracy(0) - accuracy(1)")
-    assert rows["dataset"].tolist() == ["Imagenette, ResNet-18, M = 2"] * 2
-    np.testing.assert_allclose(rows["value"], [0.05, 0.35 - 0.05], rtol=1e-9)
+    assert rows["dataset"].tolist() == ["Imagenette, ResNet-18, M = 2"] * 3
+    np.testing.assert_allclose(rows["value"], [0.05, 0.35 - 0.05, 0.35 - 0.05 - 0.05], rtol=1e-9)
     assert rows["effect"].iloc[0] == "ahead at 6 of 6 evaluations, +5.0 points on average"
 
 

@@ -93,8 +93,8 @@ def signs(claim: Claim, cells: list[Cells], settings) -> list[dict]:
 
 
 def lead_over_training(claim: Claim, cells: list[Cells], settings) -> list[dict]:
-    """Of one architecture: validation accuracy of the ensemble or, `of` the learners, of their mean, at beta = 0 minus that at
-    1, over training: the lowest but a `share` of the evaluations that both have."""
+    """Of one architecture: validation accuracy `of` the ensemble, of the learners, their mean, or of "learners minus ensemble", at
+    beta = 0 minus that at 1, over training: the lowest but a `share` of the evaluations that both have."""
 
     def measured(one: Cells) -> Measurement:
         where = {"model": one.model, "dataset": one.dataset}
@@ -120,9 +120,12 @@ STATISTICS = {function.__name__: function for function in (loss_from_zero_to_one
 
 
 def _curve(claim: Claim, one: Cells, beta: float, where: dict) -> pd.DataFrame:
-    if claim.options["of"] == "learners":
-        return imagenet.learner_curve(one.records, beta, one.learners, **where)
-    return imagenet.curve(one.records, "accuracy", beta, **where)
+    of = claim.options["of"]
+    ensemble = imagenet.curve(one.records, "accuracy", beta, **where)
+    if of == "ensemble":
+        return ensemble
+    learners = imagenet.learner_curve(one.records, beta, one.learners, **where)
+    return learners if of == "learners" else learners - ensemble
 
 
 def _decided(claim: Claim, one: Cells, measure, settings) -> dict:

@@ -52,4 +52,9 @@ IMAGENET = (
         "learners", "Base learners of joint training are less accurate throughout training",
         "Base learners of joint training are less accurate throughout training", "of the learners, their mean,",
     ),
+    _throughout(
+        "learners minus ensemble", "From independent to joint training, base learners lose more accuracy than their ensemble, throughout training",
+        "From independent to joint training, base learners lose more accuracy than their ensemble, throughout training",
+        "of the learners, their mean, minus that of their ensemble,",
+    ),
 )  # fmt: skip
