@@ -59,7 +59,6 @@ class Row(NamedTuple):
     held: float = 0
 
 
-
 @functools.cache
 def forward(model: str, size: int, classes: int, width: float, options: tuple) -> tuple[float, int]:
     """(floating-point operations of a forward pass of one learner on one image, its parameters)."""

@@ -20,6 +20,7 @@ BESIDE = {
     "betas": [0, 1],
     "runs": 1,
     "evaluate_every": 2000,
+    "steps": None,
 }
 OPTIONS = {"metric": "accuracy", "learners": True}
 
@@ -59,6 +60,12 @@ def test_both_sides(tmp_path, random, saved):
     assert lacks == "SVHN is left out: its origin does not answer."
     lines = [line for line in figure.axes[2].lines if len(line.get_xdata())]
     assert len(lines) == 6 and figure.axes[2].get_xlabel() == "Training iteration"
+
+
+def test_the_last_evaluation_is_at_the_end_of_training(tmp_path, saved):
+    beside = BESIDE | {"steps": 11_500}  # no multiple of 2,000
+    imagenet.practical(settings(left=False, beside=beside), None, tmp_path / "f.pdf", write_imagenet(tmp_path))
+    assert saved[0][1]["x"].tolist() == [2000, 4000, 6000, 8000, 10_000, 11_500] * 2
 
 
 def test_without_imagenet_it_is_as_it_was(tmp_path, random, saved):

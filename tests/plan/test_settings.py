@@ -217,7 +217,7 @@ def test_figure_6_reads_the_sides_that_are_made(config):
     both, left, right = taken("images", "imagenet"), taken("images"), taken("imagenet")
     assert both["experiment"] == left["experiment"] is not None and right["experiment"] is None
     assert both["beside"] == right["beside"] == {
-        "model": "imagenet_resnet18", "evaluate_every": 2000, "dataset": "imagenet", "betas": [0, 1], "runs": 1, "learners": 5,
+        "model": "imagenet_resnet18", "evaluate_every": 2000, "steps": 90 * 10_010, "dataset": "imagenet", "betas": [0, 1], "runs": 1, "learners": 5,
     }  # fmt: skip
     assert "beside" not in left and "beside" not in settings.take(config, config, "figure", "fig2_diversity")
     assert {"sgd-cifar10", "imagenet-imagenet_resnet18"} <= set(both["made"]["cells"])

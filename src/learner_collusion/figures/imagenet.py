@@ -81,7 +81,8 @@ def _rows(table: pd.DataFrame, cell: dict, beta: float) -> pd.DataFrame:
             f"The ImageNet records hold no run of {cell['model']} on {cell['dataset']} at beta {beta:g}: run the workflow to the end."
         )
     band = standard_error_band(runs).rename_axis("x").reset_index().rename(columns={"width": "two_standard_errors"})
-    band["x"] *= cell["evaluate_every"] or 1
+    if every := cell["evaluate_every"]:  # the last evaluation is at the end of training
+        band["x"] = (every * band["x"]).clip(upper=cell["steps"])
     known = {
         "protocol": "imagenet",
         "averaging": "probability",

@@ -73,10 +73,10 @@ def _figure(config: dict, paper: dict, part: str) -> dict:
 
 
 def _beside(config: dict, figure) -> dict:
-    """The cells that stand beside a figure's own, and how often they are evaluated."""
+    """The cells that stand beside a figure's own, how often they are evaluated, and after how many steps for the last time."""
     model = figure.beside[1]
-    every = imagenet.protocol(config, model)["evaluate_every"]
-    return {"model": model, "evaluate_every": every, **imagenet.experiments(config, [model])[model]}
+    every, steps = imagenet.protocol(config, model)["evaluate_every"], imagenet.steps(config, model)
+    return {"model": model, "evaluate_every": every, "steps": steps, **imagenet.experiments(config, [model])[model]}
 
 
 def _made(config: dict, part: str, within: list[str]) -> dict:

@@ -90,6 +90,15 @@ def experiments(config: dict, within: list[str]) -> dict[str, dict]:
     }
 
 
+def steps(config: dict, model: str) -> int | None:
+    """How many batches a training takes that nothing ends early; None where the number of pictures is not in the configuration."""
+    keys = protocol(config, model)
+    pictures = keys["subset"]["train"] or datasets(config)[config["imagenet"]["dataset"]]["train"]
+    size = keys["batch_size"]
+    # a last batch of one picture is left out
+    return pictures and keys["epochs"] * max(1, pictures // size + (pictures % size > 1))
+
+
 def claims(config: dict) -> dict:
     return {"experiments": experiments(config, [])}
 
