@@ -5,7 +5,7 @@
 Jobs are the plan's. What a GPU computes follows from a measured step on an H100 (`gpu/h100.json`: five ResNet-18 on 128 images of CIFAR,
 bf16) by floating-point operations, which are counted on the models themselves: three forward passes for an image that is
 trained on, one for an image that is evaluated. A GPU waits for ImageNet's pictures where reading them takes longer: by the measured time
-of one core for a picture (`pictures.json`), spread over the worker processes. What a checkpoint takes is counted, too; records are small.
+of one core for a picture (`results.json`), spread over the worker processes. What a checkpoint takes is counted, too; records are small.
 """
 
 import functools
@@ -106,7 +106,7 @@ def imagenet_cell(config: dict, model: str) -> tuple[float, float, float]:
 
 def picture_seconds() -> float:
     """Of one core, to decode a picture of ImageNet's usual size and crop it."""
-    measured = json.loads((ROOT / "benchmarks/pictures.json").read_text(encoding="utf-8"))
+    measured = json.loads((ROOT / "benchmarks/results.json").read_text(encoding="utf-8"))["pictures"]
     return measured["core_milliseconds"]["exact"] / 1000
 
 

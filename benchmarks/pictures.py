@@ -1,7 +1,6 @@
 """Pictures a second, as training gets them: ours against torchvision's ImageFolder and DataLoader, in turns, as JSON.
 
     python benchmarks/pictures.py [--folder DIR | --archive TAR] [--workers N] [--seconds S] [--size PIXELS] [--device cpu|cuda]
-                                  [--output benchmarks/pictures.json]
 
 Both decode, cut a random crop of `size` pixels out, flip, and have normalised float32 batches on the device. The folder, or the
 tar, is in ImageNet's layout; without one, JPEGs of ImageNet's usual 500 x 375 pixels are drawn. Torchvision reads no tar: for it
@@ -9,9 +8,11 @@ some of the tar's pictures are unpacked, and both read these.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
+import sys
 import tarfile
 import tempfile
 import time
@@ -28,7 +29,6 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
 from learner_collusion.data import imagenet
-from learner_collusion.files import write_text
 from learner_collusion.training.picture_protocol import PictureProtocol
 from learner_collusion.training.pictures import on_workers
 from learner_collusion.training.protocol import Cell
@@ -179,15 +179,10 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--output", type=Path, help="the file for the JSON (default: print it)")
     torch.set_num_threads(1)
-    options = vars(parser.parse_args())
-    output = options.pop("output")
-    found = json.dumps(throughput(**options), indent=2)
-    if output:
-        write_text(output, f"{found}\n")
-    else:
-        print(found)
+    with contextlib.redirect_stdout(sys.stderr):  # what preparing the pictures says
+        found = throughput(**vars(parser.parse_args()))
+    print(json.dumps(found, indent=2))
 
 
 if __name__ == "__main__":

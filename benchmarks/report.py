@@ -15,12 +15,14 @@ What was measured on an H100, by `python benchmarks/gpu.py`, is in [gpu/](gpu/RE
 
 def write(results: dict, folder: Path) -> None:
     """Write both files; parts that were not measured say so."""
-    known = results["machine"]
+    known = results.get("machine", {})
     text = "# Benchmarks\n\nMade by `make bench`; every number is in `results.json`. Shared machines drift, so what counts are the\n"
     text += "ratios: the ways are timed in turns, and the ratio is the median of the ratios within a round.\n\n"
     text += "".join(f"- {name}: {value}\n" for name, value in known.items())
+    for part, other in results.get("apart", {}).items():
+        text += f"- measured apart, {part}: {', '.join(f'{name} {value}' for name, value in other.items())}\n"
     text += _steps(results) + _training(results) + _run(results) + _sweep(results) + _scaling(results)
-    text += _images(results) + GPU
+    text += _images(results) + _pictures(results) + GPU
     (folder / "RESULTS.md").write_text(text, encoding="utf-8")
     if "step" in results and "scaling" in results:
         _plot(results, folder / "RESULTS.png")
@@ -124,6 +126,27 @@ def _images(results: dict) -> str:
         text += f"| {row['ratio']:.2f} |\n"
     text += "\nA ResNet's step is all convolutions, by the same library either way; a narrow one's (the `laptop` and `ci` presets) "
     return text + "has layers so small that one call for all learners pays.\n"
+
+
+def _pictures(results: dict) -> str:
+    text = "\n## (h) Pictures of ImageNet\n\n"
+    if "pictures" not in results:
+        return text + "Not measured.\n"
+    known = results["pictures"]
+    rates, times = known["pictures_per_second"], known["core_milliseconds"]
+    titles = {
+        "torchvision": "torchvision's ImageFolder and DataLoader",
+        "exact": "here, the same pixels (the default)",
+        "scaled": "here, with JPEG's reduced scales (`scaled`)",
+        "kept": "here, decoded once and kept (`cache: 256`)",
+    }
+    text += f"`python benchmarks/pictures.py`: {known['pictures']}, a random crop of {known['size']} pixels, normalised batches on the "
+    text += f"device ({known['device']}), {known['workers']} workers on {known['cores']} cores.\n\n"
+    text += "| way | pictures a second | times torchvision | ms of a core for a picture | times torchvision |\n|---|---|---|---|---|\n"
+    for way, title in titles.items():
+        text += f"| {title} | {rates[way]:.0f} | {rates[way] / rates['torchvision']:.2f} | {times[way]:.2f} "
+        text += f"| {times['torchvision'] / times[way]:.2f} |\n"
+    return text
 
 
 def _plot(results: dict, path: Path) -> None:

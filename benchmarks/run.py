@@ -1,4 +1,4 @@
-"""All benchmarks: `make bench`, or `python benchmarks/run.py [--quick] [--only step training run sweep scaling images]`.
+"""All benchmarks: `make bench`, or `python benchmarks/run.py [--quick] [--only step training run sweep scaling images pictures]`.
 
 Writes benchmarks/results.json, RESULTS.md and RESULTS.png. Ratios come from measurements in turns on one core; absolute
 times are those of the machine named in RESULTS.md. The whole paper (d) needs a mirror (LEARNER_COLLUSION_MIRROR).
@@ -199,15 +199,17 @@ def whole_paper() -> dict | None:
 
 
 def main() -> None:
-    parts = ("step", "training", "run", "scaling", "sweep", "images")
+    parts = ("step", "training", "run", "scaling", "sweep", "images", "pictures")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="the four shapes with a target alone, few rounds")
     parser.add_argument("--only", nargs="+", choices=parts, default=parts, help="parts to measure; the others are kept")
     options = parser.parse_args()
     path = HERE / "results.json"
     results = json.loads(path.read_text()) if path.exists() else {}
-    known = results.get("machine", {})  # a part measured again without JAX says nothing of the version measured before
-    results["machine"] = known | {k: v for k, v in machine().items() if v != "not installed" or k not in known}
+    if set(options.only) == set(parts):
+        results |= {"machine": machine(), "apart": {}}
+    else:  # the other parts are of another day
+        results["apart"] = results.get("apart", {}) | dict.fromkeys(options.only, machine())
     rounds = 3 if options.quick else 5
     if "step" in options.only:
         results["step"] = steps(rounds, TARGETS if options.quick else TARGETS + OTHERS)
@@ -223,6 +225,9 @@ def main() -> None:
     if "images" in options.only:
         command = [sys.executable, str(HERE / "images.py"), "--rounds", str(rounds)]
         results["images"] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    if "pictures" in options.only:
+        command = [sys.executable, str(HERE / "pictures.py"), "--rounds", str(rounds)]
+        results["pictures"] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
     path.write_text(json.dumps(results, indent=1) + "\n")
     report.write(results, HERE)
     print(f"Written: {HERE / 'RESULTS.md'}")

@@ -69,8 +69,8 @@ FIGURES = {
     "fig6_practical": Figure(
         "imagenet:practical", "images", "test accuracy against beta, and ImageNet throughout training",
         "**Practical implications.** Left: test accuracy against beta. " + _AT_BEST + "Thin dashed lines: each learner's accuracy, "
-        "its mean over the runs. Right: validation accuracy on ImageNet throughout training, of the ensemble (thick) and of each "
-        "learner (thin), beta 0 and 1. A side that is not part of the results is named.", "practical",
+        "its mean over the runs. Right: validation accuracy throughout training on ImageNet, or on the data set that the "
+        "title names, of the ensemble (thick) and of each learner (thin), beta 0 and 1. A side that is not part of the results is named.", "practical",
         options={"metric": "accuracy", "learners": True}, single=_SINGLE, beside=("imagenet", "imagenet_resnet18"),
     ),
     "fig7_summary": Figure(

@@ -47,7 +47,8 @@ def accuracies(settings, entry: Table, output: str, parquet: str, records: str) 
         "missing": metadata.get("missing", {}),
         "provenance": records_of.provenance("torch", "torchvision"),
     }
-    text = f"# {entry.title}\n\n" + f"**{settings.note}**\n\n" * bool(settings.note)
+    title = entry.title if options["of_the_paper"] else entry.title.replace("ImageNet", _dataset(settings))
+    text = f"# {title}\n\n" + f"**{settings.note}**\n\n" * bool(settings.note)
     for name, why in metadata.get("missing", {}).items():
         text += f"**{settings.titles.get(name, name)} is left out: {why}.**\n\n"
     text += f"{_caption(settings, rows)}\n\n{table(_line(row, settings.options['of_the_paper']) for row in rows)}\n{_gaps(rows)}"
@@ -81,10 +82,13 @@ def _rows(found: pd.DataFrame, settings, model: str, one: dict) -> list[dict]:
     return rows
 
 
+def _dataset(settings) -> str:
+    [dataset] = {one["dataset"] for one in settings.options["experiments"].values()}
+    return settings.titles.get(dataset, dataset)
+
+
 def _caption(settings, rows: list[dict]) -> str:
-    options = settings.options
-    [dataset] = {one["dataset"] for one in options["experiments"].values()}
-    name = settings.titles.get(dataset, dataset)
+    options, name = settings.options, _dataset(settings)
     counts = sorted({row["runs"] for row in rows if row["runs"]})
     runs = "one run" if counts in ([], [1]) else f"mean over {' or '.join(map(str, counts))} runs"
     parameters = {row["title"]: row["parameters"] for row in rows}
