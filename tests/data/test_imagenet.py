@@ -106,11 +106,6 @@ def test_the_same_pictures_give_the_same_bytes(tmp_path, pictures):
     assert prepare(tmp_path, make.write(tmp_path / "set", changed))[1]["content_sha256"] != before
 
 
-def test_unpacked_pictures_count_before_their_tars(tmp_path, pictures):
-    make.write(make.official_tars(tmp_path / "set", pictures), pictures)
-    assert not any(row["archive"] for row in prepare(tmp_path, tmp_path / "set")[2])
-
-
 def test_below_the_mirror(tmp_path, pictures, monkeypatch):
     monkeypatch.chdir(tmp_path)
     one_tar(tmp_path / "mirror/deep", pictures)
@@ -190,10 +185,18 @@ def test_an_empty_class(tmp_path, pictures):
 
 def test_other_counts_than_declared(tmp_path, pictures):
     make.write(tmp_path / "set", pictures)
-    assert "has 12 pictures of train, not 1,281,167" in refused(tmp_path, tmp_path / "set", train=1281167)
+    said = refused(tmp_path, tmp_path / "set", train=1281167)
+    assert "has 12 pictures of train, not 1,281,167: complete it, or set imagenet.datasets.tiny.train" in said
     assert "imagenet.datasets.tiny.val" in refused(tmp_path, tmp_path / "set", val=7)
-    assert "has 3 classes, not 1,000" in refused(tmp_path, tmp_path / "set", classes=1000)
+    assert "has 3 classes, not 1,000: complete it" in refused(tmp_path, tmp_path / "set", classes=1000)
     assert prepare(tmp_path, tmp_path / "set", train=None, val=None)[2]
+
+
+def test_more_than_declared_is_not_to_be_completed(tmp_path, pictures):
+    make.write(tmp_path / "set", pictures)
+    for fewer, found in (({"train": 11}, "12 pictures of train, not 11"), ({"classes": 2}, "3 classes, not 2")):
+        said = refused(tmp_path, tmp_path / "set", **fewer)
+        assert f"has {found}: remove what does not belong to it, or set" in said and "complete" not in said
 
 
 def test_labels_of_another_length(tmp_path, pictures):

@@ -7,7 +7,6 @@ order, trains as well as a right one, and ends at the accuracy of chance.
 
 import hashlib
 import os
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +18,10 @@ from ..records import parquet
 from ..records.pictures import PICTURES
 from . import picture_checks, picture_labels
 from .picture_checks import Checked
+from .picture_classes import counted, listed, sort
 from .picture_files import SPLITS, Found, Layout, find
 from .registry import MIRROR_VARIABLE
 from .sources import folder_with
-
-_TRAIN_STEM = re.compile(r"(n\d{8})_\d+")
-_SHOWN = 10  # how many names a message lists
 
 
 @dataclass(frozen=True)
@@ -55,11 +52,12 @@ def prepare(dataset: str, settings: Pictures, output: str | Path, mirror: str | 
         parquet.write(output, {n: [] for n in PICTURES.names}, PICTURES, {"dataset": dataset, "missing": reason}, made)
         return f"{dataset}: not available ({reason}); left out. To include it, {_steps(dataset, settings)}"
     layout = find(source)
-    pictures = sort(dataset, settings, source, layout)
+    pictures = sort(dataset, source, layout)
+    _as_declared(dataset, settings, source, pictures)
     checked = picture_checks.check(layout.root, pictures, dataset, lambda line: print(line, flush=True))
     if checked.wrong:
         raise UserError(
-            f"{dataset} has {_count(len(checked.wrong), 'picture')} that cannot be read: {_some(checked.wrong)}; fetch them again, "
+            f"{dataset} has {counted(len(checked.wrong), 'picture')} that cannot be read: {listed(checked.wrong)}; fetch them again, "
             "or remove them and correct the counts in the configuration."
         )
     _refuse_copies(dataset, pictures, checked.seen)
@@ -130,135 +128,18 @@ def _steps(dataset: str, settings: Pictures) -> str:
     )
 
 
-def sort(dataset: str, settings: Pictures, source: Path, layout: Layout) -> list[Found]:
-    """The pictures with their classes, sorted by split, class and name. UserError where the layout is not right."""
-    by_split = {split: [p for p in layout.pictures if p.split == split] for split in SPLITS}
-    if layout.broken:
-        raise UserError(
-            f"{dataset} has {_count(len(layout.broken), 'link')} to nowhere: {_some(layout.broken)}; put the pictures where the "
-            "links point to, or remove the links."
-        )
-    for split, other in (SPLITS, SPLITS[::-1]):
-        if not by_split[split]:
-            raise UserError(
-                f"{source} has {'no' if not by_split[other] else f'{other} but no'} pictures of {split}: put "
-                f"{split}/<class>/ or ILSVRC2012_img_{split}.tar beside {other}."
-            )
-    flat = [p.path for p in by_split["train"] if p.wnid is None]
-    if flat:
-        raise UserError(
-            f"train in {source} has {_count(len(flat), 'picture')} in no class folder: {_some(flat)}; move each into "
-            "train/<class>/, which is the first part of its name in ImageNet."
-        )
-    by_split["val"] = _labelled(source, by_split["val"])
-    _same_classes(source, layout, by_split)
-    _as_named(by_split)
-    for split in SPLITS:
-        wanted, found = getattr(settings, split), len(by_split[split])
+def _as_declared(dataset: str, settings: Pictures, source: Path, pictures: list[Found]) -> None:
+    """As many pictures and classes as the configuration says."""
+    splits = Counter(p.split for p in pictures)
+    numbers = {s: (splits[s], getattr(settings, s), f"{counted(splits[s], 'picture')} of {s}") for s in SPLITS}
+    classes = len({p.wnid for p in pictures})
+    numbers["classes"] = classes, settings.classes, counted(classes, "class")
+    for key, (found, wanted, words) in numbers.items():
         if wanted not in (None, found):
             raise UserError(
-                f"{source} has {found:,} pictures of {split}, not {wanted:,}: complete it, or set "
-                f"imagenet.datasets.{dataset}.{split} in the configuration."
-            )
-    classes = len({p.wnid for p in by_split["train"]})
-    if classes != settings.classes:
-        raise UserError(
-            f"{source} has {_count(classes, 'class')}, not {settings.classes:,}: complete it, or set "
-            f"imagenet.datasets.{dataset}.classes in the configuration."
-        )
-    return [
-        p for split in SPLITS for p in sorted(by_split[split], key=lambda p: (p.wnid, picture_labels.stem(p.name), p))
-    ]
-
-
-def _labelled(source: Path, pictures: list[Found]) -> list[Found]:
-    """Validation pictures with their classes: of their folders, or where they lie flat of a file of labels."""
-    flat = sum(p.wnid is None for p in pictures)
-    if 0 < flat < len(pictures):
-        raise UserError(
-            f"val in {source} has {flat:,} of its {len(pictures):,} pictures in no class folder: sort all, or none, into "
-            "val/<class>/."
-        )
-    found = picture_labels.read(source)
-    if not flat:
-        if found is not None:
-            _compare(pictures, *found)
-        return pictures
-    if found is None:
-        raise UserError(
-            f"val in {source} has {_count(flat, 'picture')} without class folders, and nothing says their classes: put "
-            f"{picture_labels.DEVKIT} (image-net.org) or {picture_labels.KAGGLE} (Kaggle) beside train and val, or sort them into "
-            "val/<class>/."
-        )
-    name, labels = found
-    stems = [picture_labels.stem(p.name) for p in pictures]
-    unknown = [s for s in stems if s not in labels]
-    if unknown or len(labels) != len(pictures):
-        raise UserError(
-            f"{name} has {_count(len(labels), 'label')} for the {_count(flat, 'picture')} of val"
-            + f", and none for {_some(unknown)}" * bool(unknown)
-            + ": complete val, or fetch the file of labels again."
-        )
-    return [p._replace(wnid=labels[s]) for p, s in zip(pictures, stems, strict=True)]
-
-
-def _compare(pictures: list[Found], name: str, labels: dict[str, str]) -> None:
-    """Class folders against a file of labels that lies beside them."""
-    wrong = [p for p in pictures if labels.get(picture_labels.stem(p.name), p.wnid) != p.wnid]
-    if wrong:
-        lines = [f"{p.path} (of {labels[picture_labels.stem(p.name)]})" for p in wrong]
-        raise UserError(
-            f"val has {_count(len(wrong), 'picture')} in another class than {name} says: {_some(lines)}; {_SORT}."
-        )
-
-
-_SORT = (
-    "sort val anew by the wnids of the devkit's meta.mat, whose numbers are not the sorted order of the wnids, or by Kaggle's "
-    "LOC_val_solution.csv"
-)
-
-
-def _same_classes(source: Path, layout: Layout, by_split: dict[str, list[Found]]) -> None:
-    """All classes are in both splits, and none is empty."""
-    classes = {split: {p.wnid for p in pictures} for split, pictures in by_split.items()}
-    only = classes["val"] - classes["train"]
-    if only and all(re.fullmatch(r"\d{1,4}", name) for name in classes["val"]):
-        raise UserError(
-            f"val in {source} is sorted by numbers ({_some(sorted(only))}), and train by {min(classes['train'])} and so on: {_SORT}."
-        )
-    for split in SPLITS:
-        empty = layout.folders.get(split, set()) - classes[split]
-        if empty:
-            raise UserError(
-                f"{split} in {source} has {_count(len(empty), 'class')} without pictures: {_some(sorted(empty))}; complete or "
-                "remove them."
-            )
-    for split, other in (SPLITS, SPLITS[::-1]):
-        lacking = classes[other] - classes[split]
-        if lacking:
-            raise UserError(
-                f"{split} in {source} lacks {_count(len(lacking), 'class')} of {other}: {_some(sorted(lacking))}; "
-                "both need the same class folders."
-            )
-
-
-def _as_named(by_split: dict[str, list[Found]]) -> None:
-    """The names of ImageNet's training pictures begin with their class; of some of its validation pictures it is known."""
-    known = picture_labels.known()
-    present = {p.wnid for p in by_split["train"]}
-    for split, pictures in by_split.items():
-        wrong = []
-        for p in pictures:
-            stem = picture_labels.stem(p.name)
-            match = _TRAIN_STEM.fullmatch(stem)
-            own = match[1] if match else known.get(stem)
-            if own not in (None, p.wnid) and (match or own in present):
-                wrong.append(f"{p.path} (of {own})")
-        if wrong:
-            raise UserError(
-                f"{split} has {_count(len(wrong), 'picture')} in another class than known: {_some(wrong)}; "
-                + (_SORT if split == "val" else "move each into the class that its name begins with")
-                + "."
+                f"{source} has {words}, not {wanted:,}: "
+                f"{'complete it' if found < wanted else 'remove what does not belong to it'}, or set "
+                f"imagenet.datasets.{dataset}.{key} in the configuration."
             )
 
 
@@ -274,7 +155,12 @@ def _refuse_copies(dataset: str, pictures: list[Found], seen: list) -> None:
 
 
 def _describe(
-    dataset: str, source: Path, wnids: list[str], pictures: list[Found], layout: Layout, checked: Checked
+    dataset: str,
+    source: Path,
+    wnids: list[str],
+    pictures: list[Found],
+    layout: Layout,
+    checked: Checked,
 ) -> str:
     counts = Counter(picture.split for picture in pictures)
     parts = [
@@ -283,17 +169,24 @@ def _describe(
     for note, words in picture_checks.NOTES.items():
         names = [p.path for p, one in zip(pictures, checked.seen, strict=True) if note in one.notes]
         if names:
-            parts.append(f"{len(names):,} {words} ({_some(names, 3)})")
-    if layout.others:
-        parts.append(
-            f"{len(layout.others):,} other files left aside ({_some([os.path.basename(o) for o in layout.others], 3)})"
-        )
+            parts.append(f"{len(names):,} {words} ({listed(names, 3)})")
+    parts += _how_read(layout)
     return "; ".join(parts)
 
 
-def _some(names: Sequence[str], most: int = _SHOWN) -> str:
-    return ", ".join(names[:most]) + f" and {len(names) - most:,} more" * (len(names) > most)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("es" if what.endswith("ss") else "s") * (number != 1)
+def _how_read(layout: Layout) -> list[str]:
+    """What else lies there, and where pictures were read that do not lie as they should."""
+    parts = [f"{split} read from {layout.place(split)}" for split in layout.outer]
+    if layout.packed:
+        parts.append(
+            f"{counted(len(layout.packed), 'folder')} without pictures read from tars ({listed(layout.packed, 3)})"
+        )
+    if layout.aside:
+        parts.append(
+            f"{counted(len(layout.aside), 'tar')} left aside, whose pictures were read from folders ({listed(layout.aside, 3)})"
+        )
+    if layout.others:
+        parts.append(
+            f"{len(layout.others):,} other files left aside ({listed([os.path.basename(o) for o in layout.others], 3)})"
+        )
+    return parts

@@ -36,18 +36,25 @@ class Found(NamedTuple):
 
 @dataclass
 class Layout:
-    """What lies in `root`: pictures, class folders by split, files that are no pictures, links that lead nowhere."""
+    """What lies in `root`: pictures, folders by split (the parts of their places below it), files that are no pictures, links
+    that lead nowhere. Tars beside the folders that they were unpacked to are left `aside`; `packed` are folders without pictures
+    whose tars are read in their place, `unequal` classes whose folder and tar hold other pictures. `outer`: the folder of a
+    split that holds all of it and is no class."""
 
     root: Path
     pictures: list[Found] = field(default_factory=list)
-    folders: dict[str, set[str]] = field(default_factory=dict)
+    folders: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+    aside: list[str] = field(default_factory=list)
+    packed: list[str] = field(default_factory=list)
+    unequal: list[str] = field(default_factory=list)
+    outer: dict[str, str] = field(default_factory=dict)
 
     def add(self, split: str, parts: tuple[str, ...], path: str, archive: str = "", offset: int = 0, size: int = 0):
         """Note a file whose place below its split is `parts`; a link in a tar has -1 bytes."""
         if len(parts) > 1 and not _hidden(parts[0]):
-            self.folders.setdefault(split, set()).add(parts[0])
+            self.folders.setdefault(split, set()).add(parts[:-1])
         if any(map(_hidden, parts)) or not parts[-1].lower().endswith(IMG_EXTENSIONS):
             self.others.append(_named(path, archive))
             return
@@ -56,6 +63,25 @@ class Layout:
             return
         wnid = parts[0] if len(parts) > 1 else None
         self.pictures.append(Found(split, wnid, "/".join(parts[len(parts) > 1 :]), path, archive, offset, size))
+
+    def take(self, other: "Layout") -> None:
+        """Add what another layout of the same root holds."""
+        for name in ("pictures", "others", "broken", "aside", "packed", "unequal"):
+            getattr(self, name).extend(getattr(other, name))
+        for split, folders in other.folders.items():
+            self.folders.setdefault(split, set()).update(folders)
+
+    def place(self, split: str) -> str:
+        """Where the classes of a split lie, or its pictures."""
+        return "/".join([split, *filter(None, [self.outer.get(split)])])
+
+    def nested(self, split: str) -> bool:
+        """Whether pictures lie in folders of folders of a split."""
+        return any("/" in p.name for p in self.pictures if p.split == split)
+
+    def tops(self, split: str) -> set[str | None]:
+        """The class folders of a split, empty ones too; with None where pictures lie in no folder."""
+        return {f[0] for f in self.folders.get(split, ())} | {p.wnid for p in self.pictures if p.split == split}
 
 
 def find(source: Path) -> Layout:
@@ -67,8 +93,13 @@ def find(source: Path) -> Layout:
 
 
 def _find(source: Path) -> Layout:
-    if source.is_dir():
-        return _in_folder(source)
+    layout = _in_folder(source) if source.is_dir() else _in_tar(source)
+    for split, other in (SPLITS, SPLITS[::-1]):
+        _leave_outer(layout, split, other)
+    return layout
+
+
+def _in_tar(source: Path) -> Layout:
     layout = Layout(source.parent)
     for split in SPLITS:
         if _is_tar_of(source.name, split):
@@ -89,14 +120,28 @@ def _in_folder(source: Path) -> Layout:
         raise UserError(f"{source} holds the pictures more than once ({places[0]} and {places[1]}): give one of them.")
     layout = Layout(places[0])
     for split in SPLITS:
-        if (layout.root / split).is_dir():
-            _read_folder(layout, split, layout.root / split, (), (os.path.realpath(layout.root),))
-        else:
-            for path in sorted(layout.root.iterdir()):
-                if _is_tar_of(path.name, split):
-                    _read_tar(layout, path, split)
-                    break
+        _read_split(layout, split)
     return layout
+
+
+def _leave_outer(layout: Layout, split: str, other: str) -> None:
+    """Leave out a folder that lies between a split and its classes: val/val/<class>/, val/images/*.JPEG, a prefix in a tar.
+
+    A split has two classes at least. So its one folder is none, unless it is a class of the other split: then the rest of this
+    one is missing; or the one class of both splits, which is too few.
+    """
+    while len(top := layout.tops(split)) == 1 and None not in top:
+        if top <= layout.tops(other) and (top != layout.tops(other) or not layout.nested(split)):
+            return
+        layout.outer[split] = "/".join([*filter(None, [layout.outer.get(split)]), *top])
+        layout.folders[split] = {f[1:] for f in layout.folders.get(split, ()) if len(f) > 1}
+        layout.pictures = [_inner(p) if p.split == split else p for p in layout.pictures]
+
+
+def _inner(picture: Found) -> Found:
+    """A picture without the first folder of its place."""
+    first, slash, rest = picture.name.partition("/")
+    return picture._replace(wnid=first, name=rest) if slash else picture._replace(wnid=None)
 
 
 def _places(folder: Path, levels: int) -> Iterator[Path]:
@@ -137,12 +182,31 @@ def _hidden(name: str) -> bool:
     return name.startswith(".") or name in ("__MACOSX", "Thumbs.db")
 
 
+def _read_split(layout: Layout, split: str) -> None:
+    """The folder of a split; where there is none, or one without pictures, the tar beside it or in it."""
+    folder, own = layout.root / split, Layout(layout.root)
+    tars = [path for path in sorted(layout.root.iterdir()) if _is_tar_of(path.name, split)]
+    if folder.is_dir():
+        inside = [path for path in sorted(folder.glob("*.tar")) if path.is_file() and not _hidden(path.name)]
+        tars += [path for path in inside if _is_tar_of(path.name, split)]  # moved there before it was unpacked
+        _read_folder(own, split, folder, (), (os.path.realpath(layout.root),))
+        _read_class_tars(own, split, [path for path in inside if path not in tars])
+    if not (own.pictures or own.broken) and tars:
+        if folder.is_dir():
+            layout.packed.append(split)
+            own.folders.clear()  # made by a script that did not go on
+        _read_tar(own, tars.pop(0), split)
+    own.aside += [str(path.relative_to(layout.root)) for path in tars]
+    layout.take(own)
+
+
 def _read_folder(layout: Layout, split: str, folder: Path, parts: tuple[str, ...], above: tuple[str, ...]) -> None:
+    """Note the files of a folder and of those in it, but no tars of classes."""
     real = os.path.realpath(folder)
     if real in above:
         raise UserError(f"{folder} is a link to a folder that it lies in: remove it.")
-    if len(parts) == 1:
-        layout.folders.setdefault(split, set()).add(parts[0])
+    if parts:
+        layout.folders.setdefault(split, set()).add(parts)
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda e: e.name):
             inner = (*parts, entry.name)
@@ -153,10 +217,27 @@ def _read_folder(layout: Layout, split: str, folder: Path, parts: tuple[str, ...
                 _read_folder(layout, split, Path(entry.path), inner, (*above, real))
             elif not entry.is_file():
                 layout.broken.append(path)
-            elif not parts and entry.name.endswith(".tar"):  # unpacked once: a tar of each class
-                _read_tar(layout, Path(entry.path), split, (entry.name.removesuffix(".tar"),))
-            else:
+            elif parts or not entry.name.endswith(".tar"):
                 layout.add(split, inner, path, size=entry.stat().st_size)
+
+
+def _read_class_tars(layout: Layout, split: str, tars: list[Path]) -> None:
+    """Read the tars of classes in the folder of a split, which was unpacked once; not those that were unpacked again."""
+    unpacked: dict[str | None, list[Found]] = {}
+    for picture in layout.pictures:
+        unpacked.setdefault(picture.wnid, []).append(picture)
+    for path in tars:
+        wnid, own = path.name.removesuffix(".tar"), Layout(layout.root)
+        _read_tar(own, path, split, (wnid,))
+        here, there = (sorted(Path(p.name).stem for p in some) for some in (unpacked.get(wnid, []), own.pictures))
+        if here and here != there:
+            layout.unequal.append(f"{split}/{wnid} ({len(here):,}, and {len(there):,} in {path.name})")
+        elif here:
+            layout.aside.append(str(path.relative_to(layout.root)))
+        else:
+            if (wnid,) in layout.folders.get(split, ()):
+                layout.packed.append(f"{split}/{wnid}")
+            layout.take(own)
 
 
 def _read_tar(layout: Layout, path: Path, split: str | None, below: tuple[str, ...] = ()) -> None:
