@@ -5,8 +5,10 @@ import shutil
 import tarfile
 
 import drawn_pictures as make
+import numpy as np
 import pytest
 from drawn_pictures import prepare, refused, settings
+from PIL import Image
 
 from learner_collusion.data import imagenet
 from learner_collusion.data.picture_bytes import Reader
@@ -101,7 +103,7 @@ def test_the_same_pictures_give_the_same_bytes(tmp_path, pictures):
     shutil.rmtree(tmp_path / "set")
     prepare(tmp_path, make.write(tmp_path / "set", pictures))
     assert (tmp_path / "i.parquet").read_bytes() == first
-    changed = pictures | {f"val/{W[0]}/ILSVRC2012_val_00000001.JPEG": pictures[f"train/{W[0]}/{W[0]}_1.JPEG"]}
+    changed = pictures | {f"val/{W[0]}/ILSVRC2012_val_00000001.JPEG": make.encoded(Image.new("RGB", (60, 45)))}
     before = index_of.read(tmp_path / "i.parquet")[0]["content_sha256"]
     assert prepare(tmp_path, make.write(tmp_path / "set", changed))[1]["content_sha256"] != before
 
@@ -247,10 +249,37 @@ def test_a_val_sorted_by_numbers(tmp_path, pictures):
     assert "is sorted by numbers (1, 2, 3)" in refused(tmp_path, make.write(tmp_path / "set", given))
 
 
-def test_a_val_that_is_a_copy_of_train(tmp_path, pictures):
-    train = {p: c for p, c in pictures.items() if p.startswith("train")}
-    make.write(tmp_path / "set", train | renamed(train, lambda p: p.replace("train/", "val/")))
-    assert "All pictures of val in tiny are in train" in refused(tmp_path, tmp_path / "set", val=12)
+def with_copies(pictures, number):
+    """Twenty-one pictures of val, so many of them of train, under other names."""
+    train = [c for p, c in pictures.items() if p.startswith("train")]
+    random = np.random.default_rng(2)
+    drawn = [make.encoded(make.draw(random, 0)) for _ in range(21 - number)]
+    val = {f"val/{W[i % 3]}/{i}.JPEG": c for i, c in enumerate([*train[:number], *drawn])}
+    return {p: c for p, c in pictures.items() if p.startswith("train")} | val
+
+
+@pytest.mark.parametrize("number", [3, 11])
+def test_a_val_that_is_in_train_for_the_most(tmp_path, pictures, number):
+    said = refused(tmp_path, make.write(tmp_path / "set", with_copies(pictures, number)), val=21)
+    assert said.startswith(f"{number} of the 21 pictures of val in tiny are in train as well: val/{W[0]}/0.JPEG")
+    assert "not trained on" in said
+
+
+@pytest.mark.parametrize(("number", "words"), [(1, "1 picture"), (2, "2 pictures")])
+def test_a_few_pictures_of_val_that_are_in_train_are_named(tmp_path, pictures, number, words):
+    line, _, rows = prepare(tmp_path, make.write(tmp_path / "set", with_copies(pictures, number)), val=21)
+    assert f"; {words} of val in train as well (val/{W[0]}/0.JPEG" in line and len(rows) == 33
+
+
+def test_the_same_first_bytes_are_no_copy(tmp_path, pictures):
+    """White rows, in a format that does not pack them."""
+    given = {}
+    for place in pictures:
+        pixels = np.full((60, 60, 3), 255, np.uint8)
+        pixels[-30:] = np.random.default_rng(len(given)).integers(0, 256, (30, 60, 3))
+        given[place.replace(".JPEG", ".ppm")] = make.encoded(Image.fromarray(pixels), "PPM")
+    assert len({content[:4096] for content in given.values()}) == 1
+    assert "in train as well" not in prepare(tmp_path, make.write(tmp_path / "set", given))[0]
 
 
 def test_links(tmp_path, pictures):

@@ -23,6 +23,8 @@ from .picture_files import SPLITS, Found, Layout, find
 from .registry import MIRROR_VARIABLE
 from .sources import folder_with
 
+_SHARED = 0.1  # of val, at most, may be in train as well: real sets have a few such pictures, and ImageNet, too
+
 
 @dataclass(frozen=True)
 class Pictures:
@@ -60,10 +62,10 @@ def prepare(dataset: str, settings: Pictures, output: str | Path, mirror: str | 
             f"{dataset} has {counted(len(checked.wrong), 'picture')} that cannot be read: {listed(checked.wrong)}; fetch them again, "
             "or remove them and correct the counts in the configuration."
         )
-    _refuse_copies(dataset, pictures, checked.seen)
+    shared = _shared(dataset, layout.root, pictures, checked)
     wnids = sorted({picture.wnid for picture in pictures})
     write(output, dataset, layout.root, wnids, pictures, checked, made)
-    return _describe(dataset, source, wnids, pictures, layout, checked)
+    return _describe(dataset, source, wnids, pictures, layout, checked, shared)
 
 
 def write(
@@ -143,15 +145,16 @@ def _as_declared(dataset: str, settings: Pictures, source: Path, pictures: list[
             )
 
 
-def _refuse_copies(dataset: str, pictures: list[Found], seen: list) -> None:
-    """A val that is a copy of train, or a part of it, measures nothing."""
-    digests: dict[str, set[bytes]] = {split: set() for split in SPLITS}
-    for picture, one in zip(pictures, seen, strict=True):
-        digests[picture.split].add(one.digest)
-    if digests["val"] <= digests["train"]:
+def _shared(dataset: str, root: Path, pictures: list[Found], checked: Checked) -> list[str]:
+    """The pictures of val that are in train as well: with many of them, val measures what was learned by heart."""
+    shared = [p.path for p in picture_checks.shared(root, pictures, checked.seen)]
+    total = sum(p.split == "val" for p in pictures)
+    if len(shared) > _SHARED * total:
         raise UserError(
-            f"All pictures of val in {dataset} are in train as well: give val pictures that are not trained on."
+            f"{len(shared):,} of the {total:,} pictures of val in {dataset} are in train as well: {listed(shared)}; give val "
+            "pictures that are not trained on."
         )
+    return shared
 
 
 def _describe(
@@ -161,6 +164,7 @@ def _describe(
     pictures: list[Found],
     layout: Layout,
     checked: Checked,
+    shared: list[str],
 ) -> str:
     counts = Counter(picture.split for picture in pictures)
     parts = [
@@ -170,6 +174,8 @@ def _describe(
         names = [p.path for p, one in zip(pictures, checked.seen, strict=True) if note in one.notes]
         if names:
             parts.append(f"{len(names):,} {words} ({listed(names, 3)})")
+    if shared:
+        parts.append(f"{counted(len(shared), 'picture')} of val in train as well ({listed(shared, 3)})")
     parts += _how_read(layout)
     return "; ".join(parts)
 

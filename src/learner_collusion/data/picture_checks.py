@@ -15,16 +15,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PIL import Image
 
 from ..seeds import generator
 from .picture_bytes import FORMATS, Reader, rgb
-from .picture_files import Found
+from .picture_files import SPLITS, Found
 
 SAMPLE = 2000  # random pictures that are decoded, whatever their headers say
 _HEADER = 1 << 16
+_START = 4096  # bytes that a digest is of
 _TINY = 8  # pixels
 _EXTENSIONS = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "WEBP": (".webp",), "BMP": (".bmp",)}
 _EXTENSIONS |= {"TIFF": (".tif", ".tiff"), "PPM": (".ppm", ".pgm")}
@@ -65,22 +66,49 @@ def check(
 ) -> Checked:
     """Read the header of every picture, and decode those that are unusual and `sample` random ones, in threads."""
     chosen = set(generator(dataset, "sample").permutation(len(pictures))[:sample].tolist())
-    own = threading.local()
-    tasks = range(0, len(pictures), _CHUNK)
 
-    def some(first: int) -> list[Seen]:
-        if not hasattr(own, "reader"):
-            own.reader = Reader(root)
-        places = range(first, min(first + _CHUNK, len(pictures)))
-        return [look(own.reader, pictures[place], place in chosen) for place in places]
+    def one(reader: Reader, place: int) -> Seen:
+        return look(reader, pictures[place], place in chosen)
 
     seen: list[Seen] = []
-    with ThreadPoolExecutor(min(32, 4 * (os.cpu_count() or 1))) as pool, _strict():
-        for found in _reported(pool.map(some, tasks), len(pictures), report):
+    with _strict():
+        for found in _reported(_in_threads(root, len(pictures), one), len(pictures), report):
             seen += found
     notes = Counter(note for one in seen for note in one.notes)
     wrong = [f"{_name(p)} ({one.wrong})" for p, one in zip(pictures, seen, strict=True) if one.wrong]
     return Checked(seen, wrong, notes)
+
+
+def shared(root: Path, pictures: Sequence[Found], seen: Sequence[Seen]) -> list[Found]:
+    """The pictures of val that are in train as well: of the same length, and with the same bytes at the start, in the middle and
+    at the end. First bytes alone may be those of many pictures, such as rows of white."""
+    starts = {split: {o.digest for p, o in zip(pictures, seen, strict=True) if p.split == split} for split in SPLITS}
+    both = starts["train"] & starts["val"]
+    likely = [p for p, one in zip(pictures, seen, strict=True) if one.digest in both]
+    parts = _in_threads(root, len(likely), lambda reader, place: _extract(reader, likely[place]))
+    extracts = [extract for part in parts for extract in part]
+    train = {extract for p, extract in zip(likely, extracts, strict=True) if p.split == "train"}
+    return [p for p, extract in zip(likely, extracts, strict=True) if p.split == "val" and extract in train]
+
+
+def _extract(reader: Reader, picture: Found) -> bytes:
+    """A digest of a picture's length and of its bytes in three places."""
+    last = max(0, picture.size - _START)
+    parts = (_part(reader, picture, start, _START) for start in (0, last // 2, last))
+    return blake2b(picture.size.to_bytes(8, "little") + b"".join(parts), digest_size=16).digest()
+
+
+def _in_threads(root: Path, total: int, look: Callable[[Reader, int], Any]) -> Iterator[list]:
+    """What `look` gives for each of so many places, in their order, by chunks. Each thread has a reader of its own."""
+    own = threading.local()
+
+    def chunk(first: int) -> list:
+        if not hasattr(own, "reader"):
+            own.reader = Reader(root)
+        return [look(own.reader, place) for place in range(first, min(first + _CHUNK, total))]
+
+    with ThreadPoolExecutor(min(32, 4 * (os.cpu_count() or 1))) as pool:
+        yield from pool.map(chunk, range(0, total, _CHUNK))
 
 
 def _reported(chunks: Iterator[list], total: int, report: Callable[[str], None]) -> Iterator[list]:
@@ -112,7 +140,7 @@ def look(reader: Reader, picture: Found, decode: bool) -> Seen:
     digest = b""
     try:
         data = _part(reader, picture, 0, _HEADER)
-        digest = blake2b(picture.size.to_bytes(8, "little") + data[:4096], digest_size=16).digest()
+        digest = blake2b(picture.size.to_bytes(8, "little") + data[:_START], digest_size=16).digest()
         try:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
