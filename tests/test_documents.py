@@ -24,6 +24,7 @@ RUN_ELSEWHERE = {
     ("docs/diagnose.md", "console"): "tests/test_diagnose_document.py",
     ("docs/your-data.md", "console"): "tests/workflow/test_own_table.py",
     ("docs/your-data.md", "yaml"): "tests/workflow/test_own_table.py",
+    ("docs/imagenet.md", "console"): "tests/data/test_imagenet_document.py",
     ("docs/your-learner.md", "python"): "tests/workflow/test_own_learner.py",
     ("docs/your-learner.md", "console"): "tests/workflow/test_own_learner.py",
     ("docs/architecture.md", "python"): "tests/workflow/test_recipe.py",

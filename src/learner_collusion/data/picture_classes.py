@@ -96,7 +96,7 @@ def _labelled(source: Path, pictures: list[Found], place: str) -> list[Found]:
     if found is None:
         raise UserError(
             f"{place} in {source} has {counted(flat, 'picture')} without class folders, and nothing says their classes: put "
-            f"{picture_labels.DEVKIT} (image-net.org) or {picture_labels.KAGGLE} (Kaggle) beside train and val, or sort them into "
+            f"{picture_labels.DEVKIT} (image-net.org) or {picture_labels.KAGGLE} (Kaggle) beside train and val, not in them, or sort them into "
             "val/<class>/."
         )
     name, labels = found
