@@ -5,7 +5,7 @@ import pytest
 from drawn_pictures import prepare, refused
 
 W = make.WNIDS
-ASIDE = "left aside, whose pictures were read from folders"
+ASIDE = "left aside for what lies beside"
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,14 @@ def test_unpacked_pictures_count_before_their_tars(tmp_path, pictures):
     line, _, rows = prepare(tmp_path, tmp_path / "set")
     assert len(rows) == 18 and not any(row["archive"] for row in rows)
     assert f"2 tars {ASIDE} (ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar)" in line
+
+
+def test_one_of_two_tars_of_a_split_is_read(tmp_path, pictures):
+    folder = make.official_tars(tmp_path / "set", pictures)
+    make.tar(folder / "train.tar", make.below(pictures, "train/"))
+    make.kaggle(folder, pictures)
+    line, _, rows = prepare(tmp_path, folder)
+    assert len(rows) == 18 and f"1 tar {ASIDE} (train.tar)" in line
 
 
 @pytest.mark.parametrize("split", ["train", "val"])

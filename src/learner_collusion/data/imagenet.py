@@ -188,9 +188,7 @@ def _how_read(layout: Layout) -> list[str]:
             f"{counted(len(layout.packed), 'folder')} without pictures read from tars ({listed(layout.packed, 3)})"
         )
     if layout.aside:
-        parts.append(
-            f"{counted(len(layout.aside), 'tar')} left aside, whose pictures were read from folders ({listed(layout.aside, 3)})"
-        )
+        parts.append(f"{counted(len(layout.aside), 'tar')} left aside for what lies beside ({listed(layout.aside, 3)})")
     if layout.others:
         parts.append(
             f"{len(layout.others):,} other files left aside ({listed([os.path.basename(o) for o in layout.others], 3)})"
