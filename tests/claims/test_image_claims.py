@@ -264,9 +264,11 @@ def test_the_end_is_the_last_tenth_and_the_effect_says_where_curves_cross(tmp_pa
         gap = 1.0 if cell["beta"] == 0 else 0.5 + (epoch >= 30) + (50 if epoch == 39 else 0)
         return collusion(cell, epoch) | {"train_err": 1.0, "err": 1.0 + gap}
 
-    row = judged(write(tmp_path, Exact(), crossing, FIVE), experiments=FIVE).query("id == 'C6'").iloc[0]
-    assert row["value"] == pytest.approx(0.5 + 50 / 4)
-    assert row["effect"].endswith("; larger from evaluation 31 of 40 on")
+    rows = judged(write(tmp_path, Exact(), crossing, FIVE), experiments=FIVE)
+    gap, loss = rows.query("id == 'C6'").iloc[0], rows[rows["statistic"] == "test ERR(1) - ERR(0), at the end"].iloc[0]
+    assert gap["value"] == loss["value"] == pytest.approx(0.5 + 50 / 4)
+    assert gap["effect"] == "14 against 1; on average larger from evaluation 31 of 40 on"
+    assert loss["effect"] == "15 against 2; on average larger from evaluation 31 of 40 on"
 
 
 def test_a_higher_level_is_not_a_slower_fall(tmp_path):

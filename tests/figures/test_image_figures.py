@@ -9,7 +9,7 @@ from made_images import EXPERIMENTS, TITLES, write
 from PIL import Image
 
 from learner_collusion.errors import UserError
-from learner_collusion.figures import images
+from learner_collusion.figures import images, registry
 from learner_collusion.records import parquet
 from learner_collusion.records.images import IMAGES, at_best, curve
 from learner_collusion.stages.figure import Settings
@@ -152,6 +152,35 @@ def test_the_foot_says_how_the_splits_shown_were_measured(path, tmp_path, saved,
     getattr(images, name)(dataclasses.replace(settings(name), options=option), path, tmp_path / "f.pdf")
     foot = saved[0][2]
     assert ("Train: running mean" in foot, "Test: evaluation mode" in foot) == (train, test)
+
+
+@pytest.mark.parametrize("classes", [2, 10, None])  # ln 2 lies within the losses of the made records, ln 10 far above
+@pytest.mark.parametrize(("name", "panel", "option"), [
+    ("losses", 1, {}), ("against_beta", 0, {"metric": "err"}), ("both_metrics", 2, {}),
+])  # fmt: skip
+def test_a_uniform_guess_is_a_dotted_line_where_the_panel_shows_it_anyway(
+    path, tmp_path, saved, name, panel, option, classes
+):
+    def drawn():
+        getattr(images, name)(dataclasses.replace(settings(name), options=option), path, tmp_path / "f.pdf")
+        figure, rows, foot, _ = saved[-1]
+        return [axes.get_ylim() for axes in figure.axes], figure.axes[panel].lines[-1].get_ydata(), rows, foot
+
+    limits, _, rows, _ = drawn()
+    records, protocol = parquet.read(path, IMAGES), EXPERIMENTS[FIGURES[name][0]]["protocol"]
+    made = {f"{protocol}-cifar10": [{"dataset": {"classes": classes}}]} if classes else {}
+    parquet.write(path, records, IMAGES, parquet.read_metadata(path) | {"settings": made})
+    same_limits, line, same_rows, foot = drawn()
+    assert same_limits == limits and same_rows.equals(rows)
+    marked = list(line) == [np.log(2), np.log(2)]
+    assert (marked, "Dotted: a uniform guess." in foot) == (classes == 2, classes == 2)
+
+
+def test_captions_are_sentences_with_one_space_between():
+    """And those of bands of standard errors say what a band is not."""
+    for name, entry in registry.FIGURES.items():
+        assert "  " not in entry.caption and entry.caption == entry.caption.strip(), name
+        assert ("band to values that no run has" in entry.caption) == (entry.part == "images"), name
 
 
 @pytest.mark.parametrize(("every", "label"), [(None, "Epoch"), (200, "Evaluation (every 200 batches)")])

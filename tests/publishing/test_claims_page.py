@@ -59,7 +59,7 @@ def parts(tabular, images, tmp_path):
 def test_one_part(parts, tabular, tmp_path):
     text = (tmp_path / "tabular.md").read_text()
     assert text.startswith("# Claims: Tabular data (Section 6.1, Figures 2-4)\n") and f"**{NOTE}**" in text
-    assert "1 hold, 1 do not hold, 1 undecided, 1 reported." in text
+    assert "1 holds, 1 does not hold, 1 undecided, 1 reported." in text
     cells = (
         r"| C1a | Diversity explodes (Figure 2) | Abalone | DIV(1) / DIV(0) \| x | 117 | 66.5 to 216 | 9 of 10 | > 10 "
         "| 0.1 (Abalone) to 2 | holds ‡ |"
@@ -86,9 +86,24 @@ def test_of_images_the_test_images_are_named_and_pairs_of_runs_counted(tmp_path)
     path = tmp_path / "images.md"
     claims.write(as_frame(rows), "images", NOTE, {}, path, tmp_path / "x.parquet", 0.9, "Chosen in sight of verdicts.")
     text = path.read_text()
-    assert "90 % Student t" in text and "of test images, which all runs share" in text
+    assert "90 % Student t" in text and "or of test images, which all runs share" in text
+    assert "of training images where a preset takes some of them (one draw for all runs)" in text
     assert "Of 4 rows with two runs, 2 have both on the claim's side, and 1 have none" in text
     assert f"**{NOTE}**\n\n**Chosen in sight of verdicts.**" in text and "4 no verdict" in text
+
+
+def test_of_images_a_page_says_how_much_a_loss_is_and_what_the_end_is(parts, tmp_path):
+    guess, end = "K classes has an ERR of ln K: 2.30 of ten, 4.61 of a hundred.", "*At the end*: mean of the last tenth"
+    text = (tmp_path / "images.md").read_text()
+    assert guess in text and end not in text and guess not in (tmp_path / "tabular.md").read_text()
+    rows = as_frame([row(WORST, "a", "ERR(1) - ERR(0), at the end", 1, 0.5, 2, HOLDS, runs=3)])
+    claims.write(rows, "images", NOTE, {}, tmp_path / "ends.md", tmp_path / "ends.parquet")
+    assert end in (tmp_path / "ends.md").read_text()
+
+
+def test_counts_are_in_the_number_that_they_have():
+    assert claims.sentence({HOLDS: 1, FAILS: 1, UNDECIDED: 1}) == "1 holds, 1 does not hold, 1 undecided"
+    assert claims.sentence({HOLDS: 2, FAILS: 0, UNDECIDED: 2}) == "2 hold, 0 do not hold, 2 undecided"
 
 
 def test_what_is_measured_is_said_once_a_claim(parts, tmp_path):

@@ -26,12 +26,13 @@ def results(tmp_path, random):
     return make(tmp_path / "results", random)
 
 
-def make(folder: Path, random, fidelity: str = "laptop", note: str = NOTE) -> Path:
+def make(folder: Path, random, fidelity: str = "laptop", note: str = NOTE, remark: str = "") -> Path:
     for name in ("records", "figures", "tables", "benchmarks/train_images"):
         (folder / name).mkdir(parents=True)
     write(folder / "records", random)
     rows = as_frame([row(WORST, "cifar10", "margin", 1, 0.5, 2, HOLDS)])
-    claims.write(rows, "images", note, TITLES, folder / "claims/images.md", folder / "claims/images.parquet")
+    files = folder / "claims/images.md", folder / "claims/images.parquet"
+    claims.write(rows, "images", note, TITLES, *files, remark=remark)
     (folder / "tables/table3_cnn.md").write_text("x")
     write_figure(folder / "figures/fig15_cnn", "x\n1\n", note)
     (folder / "config.yaml").write_text(f"fidelity: {fidelity}\n")
@@ -75,6 +76,17 @@ def test_everything_is_copied_and_named(results, tmp_path):
         "| train_images | 1 | 12 | 10 |\n| all | 1 | 12 | 10 |",
     ):
         assert words in text, words
+
+
+def test_a_remark_stands_at_the_head_with_links_to_the_documents_that_it_names(tmp_path, random):
+    """Of those that the repository has; others stay words."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/statistics.md").write_text("# Statistics\n")
+    remark = "Chosen in sight of verdicts (docs/statistics.md, docs/no_such.md)."
+    gallery.build(make(tmp_path / "results", random, remark=remark), tmp_path / "docs/gallery/laptop", 2)
+    text = (tmp_path / "docs/gallery/laptop/README.md").read_text()
+    linked = "**Chosen in sight of verdicts ([docs/statistics.md](../../statistics.md), docs/no_such.md).**"
+    assert f"**{NOTE}**\n\n{linked}\n\n" in text
 
 
 def test_cells_without_a_time_are_counted(results, tmp_path):

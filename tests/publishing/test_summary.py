@@ -52,7 +52,7 @@ def test_other_parts_are_one_line_each(tmp_path):
     assert "Theory (Sections 4 and 5, Appendices C to F): 3 of 3 identities hold." in lines
     text = " ".join(" ".join(lines).split())
     assert (
-        "Figures 5, 6 and 10-18): 1 hold, 0 do not hold, 1 undecided." in text
+        "Figures 5, 6 and 10-18): 1 holds, 0 do not hold, 1 undecided." in text
         and "C15" not in text
         and "C9" not in text
     )
@@ -91,7 +91,7 @@ def test_results_of_images_alone(tmp_path):
     (tmp_path / "records/tabular.parquet").unlink()
     claims.combine([tmp_path / "claims/images.parquet"], tmp_path / "claims.md", tmp_path / "claims.parquet")
     text = "\n".join(shown(tmp_path, width=80))
-    assert "1 hold" in text and "Tabular" not in text and "At beta" not in text
+    assert "1 holds" in text and "Tabular" not in text and "At beta" not in text
 
 
 def test_unfinished_results_are_told(tmp_path):

@@ -20,8 +20,7 @@ def end_of_gap(claim: Claim, panel: Panel) -> Measurement:
     """How much larger the generalisation gap, test ERR minus training ERR, is at beta = 1 at the end."""
 
     def measure(joint: np.ndarray, independent: np.ndarray) -> tuple[np.ndarray, str]:
-        sizes = f"{_end(joint).mean():.3g} against {_end(independent).mean():.3g}"
-        return _end(joint) - _end(independent), f"{sizes}; {_since(joint - independent, 'larger')}"
+        return _end(joint) - _end(independent), _ends_and_since(joint, independent)
 
     return _gaps(panel, "gap(1) - gap(0) at the end", measure)
 
@@ -43,9 +42,7 @@ def gap_over_gap(claim: Claim, panel: Panel) -> Measurement:
     factor = claim.options["factor"]
 
     def measure(joint: np.ndarray, independent: np.ndarray) -> tuple[np.ndarray, str]:
-        return _end(joint) - factor * _end(
-            independent
-        ), f"{_end(joint).mean():.3g} against {_end(independent).mean():.3g}"
+        return _end(joint) - factor * _end(independent), _ends(joint, independent)
 
     return _gaps(panel, f"gap(1) - {factor:g} gap(0) at the end", measure)
 
@@ -54,7 +51,7 @@ def end_difference(claim: Claim, panel: Panel) -> Measurement:
     """`metric` on `split`: beta = 1 minus beta = 0 at the end."""
 
     def measure(joint: np.ndarray, independent: np.ndarray) -> tuple[np.ndarray, str]:
-        return _end(joint) - _end(independent), _since(joint - independent, "larger")
+        return _end(joint) - _end(independent), _ends_and_since(joint, independent)
 
     return _difference(claim, panel, "at the end", measure)
 
@@ -63,7 +60,7 @@ def mean_difference(claim: Claim, panel: Panel) -> Measurement:
     """`metric` on `split`: beta = 1 minus beta = 0, mean over all of training."""
 
     def measure(joint: np.ndarray, independent: np.ndarray) -> tuple[np.ndarray, str]:
-        return (joint - independent).mean(1), _since(joint - independent, "larger")
+        return (joint - independent).mean(1), _since(joint - independent)
 
     return _difference(claim, panel, "mean over training", measure)
 
@@ -74,7 +71,7 @@ def later_at_common_level(claim: Claim, panel: Panel) -> Measurement:
     def measure(joint: np.ndarray, independent: np.ndarray) -> tuple[np.ndarray, str]:
         level = np.maximum(_end(joint), _end(independent))[:, None]
         times = [1 + (curve <= level).argmax(1) for curve in (joint, independent)]
-        return (times[0] - times[1]) / joint.shape[1], _since(joint - independent, "larger")
+        return (times[0] - times[1]) / joint.shape[1], _since(joint - independent)
 
     name = _name(claim.options["metric"])
     caption = f"time to reach a {claim.options['split']} {name} that both reach: beta 1 - beta 0"
@@ -187,15 +184,25 @@ def _end(curves: np.ndarray) -> np.ndarray:
     return curves[:, -_tenth(curves) :].mean(1)
 
 
-def _since(difference: np.ndarray, word: str) -> str:
-    """From which evaluation on the mean curve of the differences stays above 0."""
+def _ends(joint: np.ndarray, independent: np.ndarray) -> str:
+    """Both ends, each a mean over the runs."""
+    return f"{_end(joint).mean():.3g} against {_end(independent).mean():.3g}"
+
+
+def _ends_and_since(joint: np.ndarray, independent: np.ndarray) -> str:
+    return f"{_ends(joint, independent)}; {_since(joint - independent)}"
+
+
+def _since(difference: np.ndarray) -> str:
+    """From which evaluation on the mean curve of the differences stays above 0. Single runs may cross later, or again."""
     mean = pd.Series(difference.mean(0), index=range(1, difference.shape[1] + 1))
     below = mean.index[mean <= 0]
     if not len(below):
-        return f"{word} throughout"
+        return "on average larger throughout"
     if below[-1] == len(mean):
-        return f"not the {word} one in the last evaluation; {word} in {len(mean) - len(below)} of {len(mean)}"
-    return f"{word} from evaluation {below[-1] + 1} of {len(mean)} on"
+        found = f"larger in {len(mean) - len(below)} of {len(mean)}"
+        return f"on average not the larger one in the last evaluation; {found}"
+    return f"on average larger from evaluation {below[-1] + 1} of {len(mean)} on"
 
 
 def _several(numbers: np.ndarray) -> str:

@@ -4,6 +4,7 @@ epoch, or share of dropped learners.
 Each figure collects its lines in one tidy frame, with a row per point; the panels and the CSV show its rows.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -42,6 +43,7 @@ _MEASURED = {
     "train": "Train: running mean in training mode.",
     "test": "Test: evaluation mode.",
 }
+_GUESS = "Dotted: a uniform guess."
 
 
 class Beside(NamedTuple):
@@ -85,6 +87,7 @@ def against_beta(settings, records, output, right: Callable[[Axes], Beside] | No
     cells = [_cell(experiment, dataset=d, model=m) for m in experiment["models"] for d in experiment["datasets"]]
     plotted = _join(_best_rows(table, metric, "beta", cell, each) for cell in cells if cell["dataset"] not in missing)
     figure, axes = panels(len(experiment["datasets"]) + (right is not None), len(experiment["models"]), 2.7, 2.1)
+    guesses, guessed = _guesses(records, experiment), False
     for cell, panel in zip(cells, axes[:, : len(experiment["datasets"])].flat, strict=True):
         set_title(panel, f"{_title(settings, cell['dataset'])}, {model_title(cell['model'])}")
         if cell["dataset"] in missing:
@@ -93,10 +96,11 @@ def against_beta(settings, records, output, right: Callable[[Axes], Beside] | No
         _draw(panel, plotted, BLUE, dataset=cell["dataset"], model=cell["model"])
         _beta_axis(panel)
         set_ylabel(panel, _LABELS[metric])
+        guessed |= metric == "err" and _mark_guess(panel, guesses.get(cell["dataset"]))
     if each:
         legend(figure, next(panel for panel in axes.flat if panel.lines))
     [learners] = experiment["learners"]
-    more = f"{learners} learners, {experiment['averaging']} averaging."
+    more = f"{learners} learners, {experiment['averaging']} averaging. {_GUESS * guessed}".strip()
     if right is None:
         _save(settings, figure, output, plotted, missing, more)
         return
@@ -115,6 +119,7 @@ def both_metrics(settings, records, output) -> None:
     cells = [_cell(experiment, learners=learners) for learners in experiment["learners"]]
     plotted = _join(_best_rows(table, metric, "beta", cell) for cell in cells for metric in ("accuracy", "err"))
     figure, axes = panels(len(cells), 2, 2.9, 1.9)
+    guesses, guessed = _guesses(records, experiment), False
     for column, cell in enumerate(cells):
         size = f"M\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{cell['learners']}"
         set_title(axes[0, column], f"{_title(settings, dataset)}, {model_title(model)}, {size}")
@@ -122,8 +127,9 @@ def both_metrics(settings, records, output) -> None:
             _draw(panel, plotted, colour, learners=cell["learners"], quantity=metric)
             _beta_axis(panel)
             set_ylabel(panel, _LABELS[metric])
+        guessed |= _mark_guess(axes[1, column], guesses.get(dataset))
         _share_x_labels(axes[:, column])
-    _save(settings, figure, output, plotted, missing)
+    _save(settings, figure, output, plotted, missing, _GUESS * guessed)
 
 
 def dropout(settings, records, output) -> None:
@@ -163,6 +169,7 @@ def _against_epoch(settings, records, output, labels: dict[tuple[str, str], str]
         for dataset in datasets if dataset not in missing for split, metric in labels for beta in (0.0, 1.0)
     )  # fmt: skip
     figure, axes = panels(len(datasets), len(labels), 3.0, 2.1)
+    guesses, guessed = _guesses(records, experiment), False
     for column, dataset in enumerate(datasets):
         set_title(axes[0, column], f"{_title(settings, dataset)}, {model_title(model)}")
         for panel, ((split, metric), label) in zip(axes[:, column], labels.items(), strict=True):
@@ -177,10 +184,32 @@ def _against_epoch(settings, records, output, labels: dict[tuple[str, str], str]
             )
             panel.xaxis.set_major_locator(MaxNLocator(integer=True))
             set_ylabel(panel, label)
+            if (split, metric) == ("test", "err"):
+                guessed |= _mark_guess(panel, guesses.get(dataset))
         _share_x_labels(axes[:, column])
     legend(figure, next(panel for panel in axes.flat if panel.lines))
     more = [text for split, text in _MEASURED.items() if any(split in shown for shown, _ in labels)]
-    _save(settings, figure, output, plotted, missing, " ".join(more))
+    _save(settings, figure, output, plotted, missing, " ".join([*more, _GUESS * guessed]))
+
+
+def _guesses(records, experiment: dict) -> dict[str, float]:
+    """The test ERR of a uniform guess among the classes of each data set, ln K; none where the records do not say how many."""
+    made = parquet.read_metadata(records, published=True).get("settings", {})
+    found = {}
+    for dataset in experiment["datasets"]:
+        if cells := made.get(f"{experiment['protocol']}-{dataset}"):  # which have the data set in common
+            found[dataset] = math.log(cells[0]["dataset"]["classes"])
+    return found
+
+
+def _mark_guess(panel: Axes, guess: float | None) -> bool:
+    """A dotted line at the loss of a uniform guess, where that lies within what the panel shows anyway; whether it does."""
+    limits = panel.get_ylim()
+    if guess is None or not limits[0] < guess < limits[1]:
+        return False
+    panel.axhline(guess, color=GREY, linewidth=0.9, linestyle=(0, (1, 1.5)), zorder=1)
+    panel.set_ylim(limits)
+    return True
 
 
 def _read(records, experiment: dict) -> tuple[pd.DataFrame, dict[str, str]]:

@@ -25,10 +25,11 @@ class Figure:
 
 
 _RUNS = (
-    "Thick: the mean over the runs. From three runs on, the band is two standard errors; two runs are drawn themselves, as "
-    "thin lines. "
+    "Thick: the mean over the runs. From three runs on, the band is two standard errors to both sides of it, so that one run that "
+    "stands out can take the band to values that no run has. Two runs are drawn themselves, as thin lines."
 )
-_AT_BEST = _RUNS + "Test metrics are those of each run's evaluation with the lowest validation ERR. "
+_AT_BEST = f"{_RUNS} Test metrics are those of each run's evaluation with the lowest validation ERR."
+_GUESS = "Dotted: the ERR of a uniform guess, where it lies within the panel."
 _EACH_RUN = (
     "Thick: the mean over the runs; thin: each run; an axis is logarithmic where its values span more than tenfold, and the "
     "values below it are counted. The standard deviation, the paper's band, is in the CSV."
@@ -63,12 +64,12 @@ FIGURES = {
     ),
     "fig5_generalization_gap": Figure(
         "images:gap", "images", "generalisation gap",
-        "**Generalisation gap.** Test minus train ERR over training, beta 0 and 1. " + _RUNS + _TRAIN, "curves",
+        "**Generalisation gap.** Test minus train ERR over training, beta 0 and 1. " + f"{_RUNS} {_TRAIN}", "curves",
         single=("models", *_SINGLE),
     ),
     "fig6_practical": Figure(
         "imagenet:practical", "images", "test accuracy against beta, and ImageNet throughout training",
-        "**Practical implications.** Left: test accuracy against beta. " + _AT_BEST + "Thin dashed lines: each learner's accuracy, "
+        "**Practical implications.** Left: test accuracy against beta. " + _AT_BEST + " Thin dashed lines: each learner's accuracy, "
         "its mean over the runs. Right: validation accuracy throughout training on ImageNet, or on the data set that the "
         "title names, of the ensemble (thick) and of each learner (thin), beta 0 and 1. A side that is not part of the results is named.", "practical",
         options={"metric": "accuracy", "learners": True}, single=_SINGLE, beside=("imagenet", "imagenet_resnet18"),
@@ -89,12 +90,12 @@ FIGURES = {
     ),
     "fig10_loss_curves": Figure(
         "images:losses", "images", "training and test loss",
-        "**Loss curves.** Train (top) and test ERR (bottom) over training, beta 0 and 1. " + _RUNS + _TRAIN, "curves",
+        "**Loss curves.** Train (top) and test ERR (bottom) over training, beta 0 and 1. " + f"{_RUNS} {_GUESS} {_TRAIN}", "curves",
         single=("models", *_SINGLE),
     ),
     "fig11_train_decomposition": Figure(
         "images:decomposition", "images", "ERR-bar and DIV on the training set",
-        "**Decomposition in training.** Train ERR-bar (top) and DIV (bottom), beta 0 and 1. " + _RUNS + _TRAIN, "curves",
+        "**Decomposition in training.** Train ERR-bar (top) and DIV (bottom), beta 0 and 1. " + f"{_RUNS} {_TRAIN}", "curves",
         options={"split": "train"}, single=("models", *_SINGLE),
     ),
     "fig12_test_decomposition": Figure(
@@ -114,17 +115,17 @@ FIGURES = {
     ),
     "fig15_cnn": Figure(
         "images:both_metrics", "images", "small CNNs",
-        "**Small CNNs.** Test accuracy (top) and loss (bottom) against beta. " + _AT_BEST, "cnn",
+        "**Small CNNs.** Test accuracy (top) and loss (bottom) against beta. " + f"{_AT_BEST} {_GUESS}", "cnn",
         single=("datasets", "models", "drop_rates"),
     ),
     "fig16_vgg_svhn": Figure(
         "images:both_metrics", "images", "VGG on SVHN",
-        "**VGG on SVHN.** Test accuracy (top) and loss (bottom) against beta. " + _AT_BEST, "vgg",
+        "**VGG on SVHN.** Test accuracy (top) and loss (bottom) against beta. " + f"{_AT_BEST} {_GUESS}", "vgg",
         single=("datasets", "models", "drop_rates"),
     ),
     "fig17_ensemble_loss": Figure(
         "images:against_beta", "images", "test loss against beta",
-        "**Ensemble loss.** Test ERR against beta, of the runs of Figure 6. " + _AT_BEST, "practical",
+        "**Ensemble loss.** Test ERR against beta, of the runs of Figure 6. " + f"{_AT_BEST} {_GUESS}", "practical",
         options={"metric": "err"}, single=_SINGLE,
     ),
     "fig18_learner_dropout": Figure(

@@ -1,6 +1,7 @@
 """The judged claims as Markdown and Parquet: each part of the paper, all parts together, and an overview for the
 terminal."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -93,9 +94,11 @@ def overview(path: str | Path) -> list[Overview]:
 
 
 def sentence(counts: dict[str, int]) -> str:
-    """The counts in words, such as "26 hold, 0 do not hold, 1 undecided, 3 reported"."""
-    words = {HOLDS: "hold", FAILS: "do not hold"}
-    return ", ".join(f"{count} {words.get(verdict, verdict)}" for verdict, count in counts.items())
+    """The counts in words, such as "26 hold, 1 does not hold, 1 undecided, 3 reported"."""
+    several = {HOLDS: "hold", FAILS: "do not hold"}
+    return ", ".join(
+        f"{count} {verdict if count == 1 else several.get(verdict, verdict)}" for verdict, count in counts.items()
+    )
 
 
 def counts(rows: pd.DataFrame) -> dict[str, int]:
@@ -145,8 +148,9 @@ def _over_runs(part: str, confidence: str) -> str:
     )
     if part == "images":
         text += (
-            " or of test images, which all runs share: of n of them the standard error of an accuracy a is "
-            "sqrt(a (1 - a) / n), at most 50 / sqrt(n) points: 1.6 where they are 1,000, 0.5 where they are 10,000"
+            ", of training images where a preset takes some of them (one draw for all runs), or of test images, which all runs "
+            "share: of n of them the standard error of an accuracy a is sqrt(a (1 - a) / n), at most 50 / sqrt(n) points: 1.6 "
+            "where they are 1,000, 0.5 where they are 10,000"
         )
     return text
 
@@ -169,6 +173,19 @@ def _pairs(rows: pd.DataFrame) -> str:
         f" Of {len(pairs)} rows with two runs, {int((pairs['on_its_side'] == 2).sum())} have both on the claim's side, and "
         f"{int((pairs['on_its_side'] == 0).sum())} have none; by chance each would be a quarter."
     )
+
+
+def _terms(part: Overview) -> str:
+    """What a reader of the table has to know of its numbers: how much a loss is, and what two words in it stand for."""
+    if part.part != "images" or part.rows.empty:
+        return ""
+    text = f"A uniform guess among K classes has an ERR of ln K: {math.log(10):.2f} of ten, {math.log(100):.2f} of a hundred."
+    if part.rows["statistic"].str.contains("at the end").any():
+        text += (
+            " *At the end*: mean of the last tenth of the evaluations. *On average*: of the mean of the runs' curves, from "
+            "which single runs can differ."
+        )
+    return f"{text}\n\n"
 
 
 _VARIES = {
@@ -213,7 +230,8 @@ def _section(part: Overview, heading: str) -> str:
         | {"verdict": _verdict(f"{row['verdict']} {row['mark']}".strip(), row["note"])}
         for row in part.rows.to_dict("records")
     ]
-    text += f"{sentence(part.counts)}.\n\n" + f"{part.intervals.strip()}\n\n" * bool(part.intervals) + table(lines)
+    text += f"{sentence(part.counts)}.\n\n" + f"{part.intervals.strip()}\n\n" * bool(part.intervals)
+    text += _terms(part) + table(lines)
     if part.measures:
         text += f"\n{heading} What is measured\n\n"
         text += "".join(f"- **{id}** {claim}. {measures}\n" for id, claim, measures in part.measures)

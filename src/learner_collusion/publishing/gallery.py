@@ -15,6 +15,7 @@ from ..claims.catalogue import PARTS
 from ..errors import UserError
 from ..figures.registry import FIGURES
 from ..files import write_text
+from .markdown import linked, table
 from .registry import TABLES
 
 # What of results/ a gallery keeps, and what of it must exist.
@@ -76,10 +77,9 @@ def _head(gallery: Path) -> str:
 
     text = f"# Results: {_name(gallery)}\n\n{_START}\n{_END}\n\n"
     text += "Generated from finished results by `learner-collusion gallery`.\n\n"
-    notes = [
-        parquet.read_metadata(path, published=True)["fidelity"] for path in sorted(gallery.glob("claims/*.parquet"))
-    ]
-    marked = [f"**{note}**\n\n" for note in dict.fromkeys(filter(None, notes))]
+    known = [parquet.read_metadata(path, published=True) for path in sorted(gallery.glob("claims/*.parquet"))]
+    notes = [metadata[name] for name in ("fidelity", "remark") for metadata in known]
+    marked = [f"**{linked(note, gallery)}**\n\n" for note in dict.fromkeys(filter(None, notes))]
     return text + ("".join(marked) or "Everything here was run at the paper's settings.\n\n")
 
 
@@ -128,7 +128,6 @@ def description(image: Path) -> str:
 
 def _provenance(results: Path, gallery: Path, cores: int) -> str:
     from ..records import parquet
-    from .markdown import table
 
     known = [parquet.read_metadata(path) for path in sorted(results.glob("records/*.parquet"))]
     text = "## Provenance\n\n"

@@ -1,6 +1,9 @@
-"""Tables in Markdown."""
+"""Tables and links in Markdown."""
 
+import os
+import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 
 def table(rows: Iterable[Mapping[str, object]]) -> str:
@@ -11,6 +14,19 @@ def table(rows: Iterable[Mapping[str, object]]) -> str:
     names = list(rows[0])
     lines = [_line(names), "|---" * len(names) + "|\n"]
     return "".join(lines + [_line(row[name] for name in names) for row in rows])
+
+
+def linked(text: str, beside: Path) -> str:
+    """The same with links, as from the folder `beside`, where it names documents of the repository, such as docs/statistics.md;
+    elsewhere than in the repository they stay words."""
+
+    def link(found: re.Match) -> str:
+        for folder in beside.resolve().parents:
+            if (folder / found[0]).exists():
+                return f"[{found[0]}]({Path(os.path.relpath(folder / found[0], beside)).as_posix()})"
+        return found[0]
+
+    return re.sub(r"\bdocs/[\w/]+\.md\b", link, text)
 
 
 def _line(cells: Iterable[object]) -> str:

@@ -10,7 +10,7 @@ from ..claims.catalogue import PARTS
 from ..errors import UserError
 from ..files import write_text
 from .gallery import cells_with_a_time, times
-from .markdown import table
+from .markdown import linked, table
 
 _VARIANTS = Path("sensitivity/sensitivity.parquet")  # of a gallery: its tabular claims with other open choices
 
@@ -42,7 +42,7 @@ def scorecard(gallery: Path, beside: Path) -> str:
         "made and how often it is right, [deviations.md](deviations.md) what the paper leaves open. *minutes*: wall time of all jobs "
         "of the gallery, added up.\n\n" + table(rows)
     )
-    return text + "".join(f"\n## {_title(folder, part)}\n\n{_details(folder, part)}" for folder, part in parts)
+    return text + "".join(f"\n## {_title(folder, part)}\n\n{_details(folder, part, beside)}" for folder, part in parts)
 
 
 def _parts(folder: Path) -> list:
@@ -88,10 +88,10 @@ def _minutes(folder: Path) -> str:
     return f"{seconds / 60:.0f}" + f", without {lacking}" * (timed < cells)
 
 
-def _details(folder: Path, part) -> str:
+def _details(folder: Path, part, beside: Path) -> str:
     import pandas as pd
 
-    note = "".join(f"**{line}**\n\n" for line in part.note.split("\n\n") if line)
+    note = "".join(f"**{linked(line, beside)}**\n\n" for line in part.note.split("\n\n") if line)
     shown = pd.DataFrame(
         {
             "the paper says": part.rows["id"] + ": " + part.rows["claim"],
