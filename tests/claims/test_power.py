@@ -152,6 +152,38 @@ def test_the_spread_of_accuracies_was_taken_for_that_of_test_images():
     assert sum(row[7] == "undecided" for row in rows) == 1 and sum(row[7] != row[8].strip(" |") for row in rows) == 1
 
 
+def test_what_the_page_says_of_the_pilot_and_of_what_the_runs_gave():
+    """On how many test images; in how many rows the spread was larger than expected; whose runs 0 and 1 are; what goes without them."""
+    text = " ".join((ROOT / "docs/statistics.md").read_text(encoding="utf-8").split())
+    before = calculation.pilot()[0]
+    sizes = {(one.gallery, one.experiment == "curves"): set() for one in before}
+    for one in before:
+        sizes[one.gallery, one.experiment == "curves"].add(one.images)
+    assert sizes.pop(("laptop_cifar100", False)) == {2000} and set.union(*sizes.values()) == {1000}
+    assert "two runs of each panel and 1,000 test images" in text and "2,000 test images but for its curves" in text
+    more, changed = {}, {}
+    for name in calculation.GALLERIES:
+        rows = [line.strip("| ").split(" | ") for line in list(calculation.outcome_rows(name))[2:]]
+        more[name] = sum(float(row[5].split()[0]) > float(row[4]) for row in rows), len(rows)
+        changed[name] = [(row[1], row[6], row[8]) for row in rows if row[7] != row[8]]
+    assert (
+        "in {} of {} rows of `laptop` and in {} of {} of `laptop_cifar100`".format(
+            *more["laptop"], *more["laptop_cifar100"]
+        )
+        in text
+    )
+    assert (
+        changed["laptop"] == [("C12, worst at one, accuracy", "70", "undecided")] and "C12 with averaged scores" in text
+    )
+    assert changed["laptop_cifar100"] == [("C6, end of gap", "100", "undecided")] and "C6, which had 100 %" in text
+    found = calculation.as_rows(calculation.take_pilot([ROOT / "docs/gallery/laptop_cifar100"]))
+    known = {(one.claim.text, one.panel): one.values for one in before if one.gallery == "laptop_cifar100"}
+    same = {one.panel[0]: [] for one in found}
+    for one in found:
+        same[one.panel[0]].append(np.array_equal(one.values[:2], known[one.claim.text, one.panel]))
+    assert all(same["curves"]) and not any(same["practical"])
+
+
 def test_the_time_of_the_presets_cells_is_that_of_its_gallery():
     [stage] = [row for row in gallery.times(ROOT / "docs/gallery/laptop") if row["stage"] == "train_images"]
     text = " ".join((ROOT / "docs/statistics.md").read_text(encoding="utf-8").split())
