@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from made_images import TITLES, write
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -11,6 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 from learner_collusion.claims.catalogue import Claim
 from learner_collusion.claims.verdict import HOLDS, as_frame, row
 from learner_collusion.errors import UserError
+from learner_collusion.figures.registry import FIGURES
 from learner_collusion.publishing import claims, gallery
 from learner_collusion.records import parquet
 from learner_collusion.records.images import CELL
@@ -162,3 +164,20 @@ def test_unfinished_results_are_told(results, tmp_path, gone):
     with pytest.raises(UserError, match="run the workflow to its end first"):
         gallery.build(results, tmp_path / "gallery", 2)
     assert not (tmp_path / "gallery").exists()
+
+
+PUBLISHED = sorted(path.parent for path in (ROOT / "docs/gallery").rglob("config.yaml"))
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda folder: folder.name)
+def test_what_is_published_is_what_its_files_give_today(folder):
+    """The pages of claims, and the captions: when a sentence changes, so do the galleries."""
+    for path in folder.glob("claims/*.parquet"):
+        assert claims.page(claims.overview(path)[0]) == path.with_suffix(".md").read_text(encoding="utf-8"), path
+    if (folder / "claims.md").exists():
+        assert claims.pages(claims.overview(folder / "claims.parquet")) == (folder / "claims.md").read_text(
+            encoding="utf-8"
+        )
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    for name, figure in FIGURES.items():
+        assert not (folder / f"{name}.png").exists() or f"\n{figure.caption} Numbers: [{name}.csv]" in text, name

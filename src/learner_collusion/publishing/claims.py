@@ -63,8 +63,7 @@ def write(
         "part": part, "fidelity": note, "titles": titles, "confidence": confidence, "remark": remark,
         "provenance": parquet.provenance("scipy"),
     }  # fmt: skip
-    found = _overview(rows, metadata)
-    write_text(markdown, f"# Claims: {found.title}\n\n{_section(found, '##')}{_LEGEND}")
+    write_text(markdown, page(_overview(rows, metadata)))
     parquet.write(path, rows, CLAIMS, metadata, with_beside(made, markdown))
 
 
@@ -73,12 +72,21 @@ def combine(parts: Iterable[str | Path], markdown: str | Path, path: str | Path,
     parts = list(parts)
     if not parts:
         raise UserError("There are no claims to put together: judge those of a part first.")
-    found = [_overview(parquet.read(part, CLAIMS), parquet.read_metadata(part)) for part in parts]
-    text = "# Claims\n\n" + "".join(f"## {one.title}\n\n{_section(one, '###')}\n" for one in found)
-    if not any(one.note.startswith(OWN_STUDY) for one in found):
-        text += _not_judged([part for part in PARTS if part not in {one.part for one in found}])
-    write_text(markdown, text + _LEGEND)
+    write_text(markdown, pages([_overview(parquet.read(part, CLAIMS), parquet.read_metadata(part)) for part in parts]))
     parquet.concatenate(parts, path, CLAIMS, with_beside(made, markdown))
+
+
+def page(part: Overview) -> str:
+    """The Markdown of one part."""
+    return f"# Claims: {part.title}\n\n{_section(part, '##')}{_LEGEND}"
+
+
+def pages(parts: list[Overview]) -> str:
+    """The Markdown of several parts together, and which there are besides."""
+    text = "# Claims\n\n" + "".join(f"## {one.title}\n\n{_section(one, '###')}\n" for one in parts)
+    if not any(one.note.startswith(OWN_STUDY) for one in parts):
+        text += _not_judged([part for part in PARTS if part not in {one.part for one in parts}])
+    return text + _LEGEND
 
 
 def overview(path: str | Path) -> list[Overview]:
