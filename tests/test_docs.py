@@ -192,6 +192,27 @@ def test_the_jumps_of_single_runs_on_cifar100(cifar100):
     assert list(margins.index[margins < 0]) == [3] and (curve("test", "div", 0) > 0).all(axis=None)
 
 
+def test_what_became_of_squeezenet():
+    """docs/notes on the preset `imagenette`."""
+    text = words("docs/notes/sizes_and_searches.md")
+    records = parquet.read(GALLERY / "imagenette/imagenet.parquet", published=True).query("split == 'validation'")
+    joint = records.query("model == 'imagenet_squeezenet1_1' and beta == 1").set_index("evaluation")
+    whole = {
+        metric: joint[(joint["metric"] == metric) & (joint["learner"] == -1)]["value"] for metric in ("err", "err_bar")
+    }
+    assert (
+        whole["err_bar"][6] < 100 and whole["err_bar"][7] > 1e6 and "above a million from one epoch to the next" in text
+    )
+    assert f"the ensemble's is {whole['err'][7]:.2f}, that of a guess" in text
+    falls = 1 - whole["err_bar"].shift(-1) / whole["err_bar"]
+    assert np.allclose(falls[range(7, 15)], 0.11, atol=0.02) and "it falls by 11 % an epoch" in text
+    shuffle = records.query("model == 'imagenet_shufflenet_x0_5' and evaluation == 25 and metric == 'accuracy'")
+    independent, together = ([*100 * shuffle[shuffle["beta"] == beta]["value"]] for beta in (0, 1))
+    assert f"0.5x**: {independent[0]:.1f} against {together[0]:.1f} %" in text
+    told = f"{min(independent[1:]):.0f} to {max(independent[1:]):.0f} % alone, and {min(together[1:]):.0f} to {max(together[1:]):.0f} %"
+    assert told in text and len(together) == 11
+
+
 def test_how_many_cells_there_are(config):
     text = words("README.md")
     enabled = config["images"]["enabled"]
