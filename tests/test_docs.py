@@ -206,6 +206,11 @@ def test_what_became_of_squeezenet():
     assert f"the ensemble's is {whole['err'][7]:.2f}, that of a guess" in text
     falls = 1 - whole["err_bar"].shift(-1) / whole["err_bar"]
     assert np.allclose(falls[range(7, 15)], 0.11, atol=0.02) and "it falls by 11 % an epoch" in text
+    shuffle = records.query("model == 'imagenet_shufflenet_x1_0' and evaluation == 25 and metric == 'accuracy'")
+    independent, together = ([*100 * shuffle[shuffle["beta"] == beta]["value"]] for beta in (0, 1))
+    assert f"1x**: {independent[0]:.1f} against {together[0]:.1f} %, five learners" in text
+    told = f"{min(independent[1:]):.0f} to {max(independent[1:]):.0f} % alone, and {min(together[1:]):.0f} to {max(together[1:]):.0f} %"
+    assert told in text and len(together) == 6
     shuffle = records.query("model == 'imagenet_shufflenet_x0_5' and evaluation == 25 and metric == 'accuracy'")
     independent, together = ([*100 * shuffle[shuffle["beta"] == beta]["value"]] for beta in (0, 1))
     assert f"0.5x**: {independent[0]:.1f} against {together[0]:.1f} %" in text
