@@ -7,10 +7,10 @@ import torch
 
 from learner_collusion.models.ensemble import Ensemble
 from learner_collusion.training import loop
-from learner_collusion.training.batches import Batch, Data, count_batches
+from learner_collusion.training.batches import Batch, Data
 from learner_collusion.training.distributed import ALONE, Team
 from learner_collusion.training.picture_protocol import PictureProtocol
-from learner_collusion.training.protocol import Cell, Hardware
+from learner_collusion.training.protocol import Cell, Hardware, count_batches
 
 CPU = torch.device("cpu")
 CLASSES = 7

@@ -121,11 +121,10 @@ STATISTICS = {function.__name__: function for function in (loss_from_zero_to_one
 
 def _curve(claim: Claim, one: Cells, beta: float, where: dict) -> pd.DataFrame:
     of = claim.options["of"]
+    if of == "learners":
+        return imagenet.learner_curve(one.records, beta, one.learners, **where)
     ensemble = imagenet.curve(one.records, "accuracy", beta, **where)
-    if of == "ensemble":
-        return ensemble
-    learners = imagenet.learner_curve(one.records, beta, one.learners, **where)
-    return learners if of == "learners" else learners - ensemble
+    return ensemble if of == "ensemble" else imagenet.learner_curve(one.records, beta, one.learners, **where) - ensemble
 
 
 def _decided(claim: Claim, one: Cells, measure, settings) -> dict:

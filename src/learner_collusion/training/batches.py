@@ -15,7 +15,7 @@ from torch import Tensor
 from ..measures import count_dropped
 from ..seeds import generator, torch_seed
 from . import augment
-from .protocol import Cell, Protocol
+from .protocol import Cell, Protocol, count_batches
 
 # Images that are evaluated at once. On a CPU each layer's output should stay in the cache: five narrow ResNet-18 take twice as long
 # with 500, most of it in the kernel, which gives fresh memory to each layer (`benchmarks/evaluation.py`).
@@ -122,11 +122,6 @@ def plan_epoch(rows: int, cell: Cell, protocol: Protocol, random: torch.Generato
     batches = order.to(device).split(protocol.batch_size)[: count_batches(rows, protocol.batch_size)]
     staying = draw_staying([len(batch) for batch in batches], rows, cell, protocol, random, device)
     return Plan(list(batches), parameters, staying)
-
-
-def count_batches(rows: int, size: int) -> int:
-    """Number of batches of an epoch. A last batch of one image is left out: batch normalisation needs two."""
-    return max(1, rows // size + (rows % size > 1))
 
 
 def draw_staying(

@@ -23,11 +23,11 @@ from ..errors import UserError
 from ..records import pictures
 from ..seeds import generator
 from . import crops
-from .batches import Batch, Data, count_batches
+from .batches import Batch, Data
 from .picture_cache import Decoded, Kept, keep, unreadable
 from .picture_protocol import PictureProtocol
 from .processes import prepare_processes
-from .protocol import Cell
+from .protocol import Cell, count_batches
 
 _EVALUATION_BATCH = {"cpu": 32, "cuda": 256}  # pictures, as in `batches`
 _AHEAD = 2  # batches that each worker has ready

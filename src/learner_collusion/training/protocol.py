@@ -102,3 +102,8 @@ class Cell:
         """The name of the cell's random numbers. They leave out beta and the drop rate, which are what is compared: all
         else is the same for all of their values."""
         return (seed, self.protocol, self.dataset, self.model, self.learners, self.averaging, self.run)
+
+
+def count_batches(rows: int, size: int) -> int:
+    """Number of batches of an epoch. A last batch of one image is left out: batch normalisation needs two."""
+    return max(1, rows // size + (rows % size > 1))

@@ -6,6 +6,7 @@ from pathlib import Path
 from ...data.registry import MIRROR_VARIABLE
 from ...errors import UserError
 from ...models.registry import title
+from ...training.protocol import count_batches
 from .alike import alike
 from .users_class import check_has_class
 
@@ -94,9 +95,7 @@ def steps(config: dict, model: str) -> int | None:
     """How many batches a training takes that nothing ends early; None where the number of pictures is not in the configuration."""
     keys = protocol(config, model)
     pictures = keys["subset"]["train"] or datasets(config)[config["imagenet"]["dataset"]]["train"]
-    size = keys["batch_size"]
-    # a last batch of one picture is left out
-    return pictures and keys["epochs"] * max(1, pictures // size + (pictures % size > 1))
+    return pictures and keys["epochs"] * count_batches(pictures, keys["batch_size"])
 
 
 def claims(config: dict) -> dict:
