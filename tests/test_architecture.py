@@ -9,7 +9,7 @@ from conftest import ROOT
 PACKAGE = ROOT / "src/learner_collusion"
 # From the ground up; docs/architecture.md has the same list.
 ROOMS = [
-    {"errors", "files", "seals", "seeds"},
+    {"errors", "wording", "files", "seals", "seeds"},
     {"inputs", "measures", "bootstrap", "compared"},
     {"gat", "decomposition", "objective", "diagnostics", "diagnosis", "dependence", "theory", "metric"},
     *(

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -43,7 +44,7 @@ def test_a_real_run_from_another_process(tmp_path):
                 said = status.describe(folder)[0]
         assert f"{folder}: runs since " in said and f"(process {main.pid} on " in said, said
         assert " jobs done, 1 running" in said and "train images (protocol=cnn, dataset=digits, " in said
-        assert " s, epoch " in said and "Failed" not in said
+        assert re.search(r" (s|min), epoch ", said) and "Failed" not in said
         other = text_of(folder / "results")  # the folder of the results will do
         assert f"(process {main.pid} on " in other and "Traceback" not in other
     finally:
@@ -172,7 +173,7 @@ def test_runs_below_a_folder_without_one_are_named(tmp_path, monkeypatch, capsys
         log = next((tmp_path / f"houses/b{number}/.snakemake/log").iterdir())
         os.utime(log, (number, number))
     assert cli.main(["status", "houses"]) == 1
-    assert "status houses/small or houses/b4 or houses/b3 or houses/b2, and 2 more." in capsys.readouterr().err
+    assert "status houses/small or houses/b4 or houses/b3 or houses/b2 and 2 more." in capsys.readouterr().err
     (tmp_path / "empty/sub/.snakemake/log").mkdir(parents=True)
     with pytest.raises(UserError, match="no run in empty: give the folder where Snakemake works"):
         status.describe(status.Path("empty"))

@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from workflows import copy_of_the_clone, plan, planned, snakemake
+from workflows import copy_of_the_clone, plan, planned, processor_seconds, snakemake
 
 from learner_collusion.figures.registry import FIGURES
 from learner_collusion.publishing.registry import TABLES
@@ -24,8 +24,9 @@ RESULTS = {"figure", "claims_part", "claims", "report"}
 def made(tmp_path_factory):
     """The ci preset, made on two cores."""
     folder = tmp_path_factory.mktemp("ci")
-    result = snakemake(*CI, "--directory", folder)
+    result, seconds = processor_seconds(lambda: snakemake(*CI, "--directory", folder))
     assert result.returncode == 0, result.stderr[-3000:]
+    assert seconds < 2 * 8 * 60, "more than eight minutes of two cores"
     return folder
 
 

@@ -5,7 +5,6 @@ Nothing here looks at what the fields hold (`kinds` does), but for a first colum
 
 import csv
 import dataclasses
-import difflib
 import io
 import re
 
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UserError
+from ..wording import meant
 from . import archives
 from .declared import Table
 
@@ -184,8 +184,7 @@ def check_names(names: list[str], name: str, table: Table) -> None:
             f"{where} has no column {lacking[0]!r}, and its first line holds numbers, such as {numbers[0]}: if no line of it "
             f"has the names, list them in tables.{name}.columns."
         )
-    close = difflib.get_close_matches(lacking[0], names, 1)
-    hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(filter(None, names)) or 'none'}."
+    hint = meant(lacking[0], names) or f"it has {', '.join(filter(None, names)) or 'none'}."
     raise UserError(f"{where} has no column {lacking[0]!r}, which tables.{name} names: {hint}")
 
 

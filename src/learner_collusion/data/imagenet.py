@@ -16,9 +16,10 @@ from typing import Literal
 from ..errors import UserError
 from ..records import parquet
 from ..records.pictures import PICTURES
+from ..wording import counted, listed
 from . import picture_checks, picture_labels
 from .picture_checks import Checked
-from .picture_classes import counted, listed, sort
+from .picture_classes import sort
 from .picture_files import SPLITS, Found, Layout, find
 from .registry import MIRROR_VARIABLE
 from .sources import folder_with

@@ -4,18 +4,17 @@ Each mistake in a layout is one sentence, with the steps that mend it.
 """
 
 import re
-from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from ..errors import UserError
+from ..wording import counted, listed
 from . import picture_labels
 from .picture_files import SPLITS, Found, Layout
 
 _TRAIN_STEM = re.compile(r"(n\d{8})_\d+")
-_SHOWN = 10  # how many names a message lists
 
 
 def sort(dataset: str, source: Path, layout: Layout) -> list[Found]:
@@ -184,11 +183,3 @@ def _as_named(by_split: dict[str, list[Found]]) -> None:
                 + (_SORT if split == "val" else "move each into the class that its name begins with")
                 + "."
             )
-
-
-def listed(names: Sequence[str], most: int = _SHOWN) -> str:
-    return ", ".join(names[:most]) + f" and {len(names) - most:,} more" * (len(names) > most)
-
-
-def counted(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("es" if what.endswith("ss") else "s") * (number != 1)

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,14 @@ import pyarrow as pa
 from ..errors import UserError
 from ..files import read_regular
 from ..records import parquet
+from ..wording import listed
 from . import columnar, delimited, kinds
 from .declared import Table
 from .delimited import Columns
 from .kinds import Typed
 
 _FEW = 10  # different whole numbers, up to which the target of a larger table may be classes
-_SHOWN = 12  # columns, or levels of one, that the summary names
+_listed = partial(listed, most=12)  # columns, or levels of one
 
 
 def prepare(raw: str | Path, output: str | Path, name: str, table: Table, made=None) -> str:
@@ -169,11 +171,11 @@ def _summary(columns: Columns, found: Typed, features: list[str], complete: pd.D
         "target": f"{table.target}, {target.min():g} to {target.max():g}, {values} different values",
         "numbers": _listed(plain),
         "categories": _listed(
-            [f"{column} ({len(levels)}: {_listed(levels)})" for column, levels in named.items()], "; "
+            [f"{column} ({len(levels)}: {_listed(levels)})" for column, levels in named.items()], mark="; "
         ),
         "True and False as 1 and 0": _listed(found.truths),
         "dates, as days since 1970-01-01": _listed(list(table.dates)),
-        "not used": _listed(unused, "; "),
+        "not used": _listed(unused, mark="; "),
         "missing": f"{_listed(lacking)}: {rows}" if lacking or gone else "",
         "note": "; ".join(found.told),
         f"keys of tables.{columns.name} (null: found in the file)": ", ".join(
@@ -186,8 +188,3 @@ def _summary(columns: Columns, found: Typed, features: list[str], complete: pd.D
 
 def _spelled(words: dict[str, int]) -> str:
     return ", ".join(repr(word) if word else "empty" for word in words)
-
-
-def _listed(names: list[str], mark: str = ", ") -> str:
-    more = f"{mark}and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return mark.join(map(str, names[:_SHOWN])) + more

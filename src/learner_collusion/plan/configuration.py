@@ -4,7 +4,6 @@ Imported while Snakemake parses: the standard library, PyYAML and jsonschema alo
 """
 
 import copy
-import difflib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from ..claims.catalogue import OWN_STUDY
 from ..data.registry import IMAGE_SOURCES, MIRROR_VARIABLE
 from ..errors import UserError
 from ..models.registry import DOTTED_PATH, MODELS, unknown
+from ..wording import meant
 from . import families, sensitivity, tables
 from .compare import compare, marked
 from .families import FAMILIES
@@ -204,8 +204,7 @@ def _sentence(error) -> str:
 
 
 def _unknown(where: str, wrong: str, allowed: Sequence[str]) -> str:
-    close = difflib.get_close_matches(wrong, allowed, 1)
-    hint = f"did you mean {close[0]!r}?" if close else f"allowed here: {', '.join(allowed)}."
+    hint = meant(wrong, allowed) or f"allowed here: {', '.join(allowed)}."
     return f"The configuration has an unknown key {where!r}: {hint}"
 
 

@@ -70,20 +70,15 @@ def part_of(stage: str, name: str) -> str | None:
 def job(options: argparse.Namespace, stage: str, name: str, settings: dict | None = None):
     """The job that a command was called for, as `records.identity` has it; `settings` as they were read.
 
-    Errors: UserError where the workflow has planned it with other settings or code.
+    Errors: UserError where the workflow has planned it with other code.
     """
     from ..records.identity import Job, digest, key
     from ..seals import checksum
 
     found, planned = (digest(settings), code(stage, name, settings or {})), dict(options.planned or [])
-    if planned:
-        wanted = tuple(planned[key(stage, name)].split("/"))
-        if wanted[0] != found[0]:
-            raise UserError(
-                f"{options.settings} holds other settings than the workflow has written: delete it and run the workflow again."
-            )
-        if wanted[1] != found[1]:
-            raise UserError("The code has changed since this job was planned: run the workflow again.")
+    # The settings were compared when they were read.
+    if planned and planned[key(stage, name)].rpartition("/")[2] != found[1]:
+        raise UserError("The code has changed since this job was planned: run the workflow again.")
     file = options.settings if planned and settings is not None else None
     return Job(stage, name, *found, planned, file, checksum(file) if file else None)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..publishing import progress
+from ..wording import listed
 from . import owner
 
 _LOGS = ".snakemake/log"
@@ -105,8 +106,7 @@ def _below(folder: Path) -> str:
     )
     if not found:
         return ""
-    more = f", and {len(found) - _NAMED} more" * (len(found) > _NAMED)
-    return f"give one of its folders that have: learner-collusion status {' or '.join(map(str, found[:_NAMED]))}{more}."
+    return f"give one of its folders that have: learner-collusion status {listed(found, _NAMED, ' or ')}."
 
 
 def _last_log(folder: Path) -> Path | None:
@@ -160,8 +160,7 @@ def _summary(found: progress.Run, known: dict, now: float, lives: bool) -> str:
         left = progress.left(found, now, known)
         parts.append(progress.remaining(left) or "the time left is not known yet")
         if left is not None and left.unknown:
-            rules = ", ".join(rule.replace("_", " ") for rule in left.unknown[:_NAMED])
-            rules += f" and {len(left.unknown) - _NAMED} more" * (len(left.unknown) > _NAMED)
+            rules = listed([rule.replace("_", " ") for rule in left.unknown], _NAMED)
             parts[-1] += f" (none of these has ended so far: {rules})"
     return "; ".join(parts) + "."
 

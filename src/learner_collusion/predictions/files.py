@@ -4,7 +4,6 @@ Nothing is guessed per value: a column of predictions holds numbers, or the erro
 """
 
 import csv
-import difflib
 import gzip
 import re
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from .. import wording
 from ..errors import UserError
 
 TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
@@ -39,11 +39,10 @@ class Source:
 
     def lacks(self, name: str, option: str) -> UserError:
         """The sentence for a column that is not there."""
-        if close := difflib.get_close_matches(name, self.names, 1):
-            return UserError(f"{self.path} has no column {name!r}: did you mean {close[0]!r}? Name it with {option}.")
-        return UserError(
-            f"{self.path} has no column {name!r}, but {listed(self.names)}: name the right one with {option}."
-        )
+        lacks = f"{self.path} has no column {name!r}"
+        if question := wording.meant(name, self.names):
+            return UserError(f"{lacks}: {question} Name it with {option}.")
+        return UserError(f"{lacks}, but {listed(self.names)}: name the right one with {option}.")
 
 
 def ending(path: Path) -> str:
@@ -119,10 +118,9 @@ def rows_in(source: Source) -> int | None:
     return None if source.separator else _parquet(source.path).metadata.num_rows
 
 
-def listed(names: Sequence[str], most: int = 6) -> str:
-    """Some names in words."""
-    shown = ", ".join(map(repr, names[:most]))
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown or "none at all"
+def listed(names: Sequence[str]) -> str:
+    """Some names as they are written in a file."""
+    return wording.listed(names, 6, show=repr) or "none at all"
 
 
 def _schema(path: Path) -> pa.Schema:

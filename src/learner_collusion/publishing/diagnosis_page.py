@@ -11,6 +11,7 @@ from ..bootstrap import Estimate
 from ..diagnosis import Diagnosis, Sign
 from ..predictions.meaning import Meaning
 from ..predictions.predicted import Predicted
+from ..wording import listed
 from .markdown import table
 
 _WIDTH = 80
@@ -204,7 +205,7 @@ def _present(sign: Sign, at_chance: list[str]) -> str:
             f"diversity is {value} times that of the reference [{low}, {high}], where that of independent learners stays below "
             f"{limit} times"
         )
-    named = ", ".join(at_chance[:5]) + f" and {len(at_chance) - 5} more" * (len(at_chance) > 5)
+    named = listed(at_chance, 5)
     who = f"learner{'s' * (len(at_chance) > 1)} {named}" if named else "a learner"
     return f"{who} at chance, left behind or failed alone (covariance with the targets below {limit} of the ensemble's)"
 
