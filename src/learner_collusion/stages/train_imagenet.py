@@ -17,13 +17,13 @@ from ..errors import UserError
 from ..models.registry import builder_code
 from ..plan import cells, makers
 from ..plan.provenance import fingerprint
-from ..plan.settings import add_settings_arguments, configured, convert, from_options, minutes, positive, results
+from ..plan.settings import configured, convert, from_options, positive, results
 from ..records.identity import Input, begin
 from ..records.identity import Job as IdentityJob
 from ..training import interrupt
 from ..training.picture_protocol import PictureProtocol
 from ..training.protocol import Cell, Hardware
-from .train_images import Dataset, chosen_hardware, history_columns
+from ._image_cells import Dataset, add_cell_arguments, chosen_hardware, leave_out, metadata_of, write_history
 
 
 @dataclass(frozen=True)
@@ -54,21 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
     parser.add_argument("--dataset", required=True, help="a name under `imagenet.datasets` in the configuration")
     parser.add_argument("--model", required=True, help="a name under `imagenet.models` in the configuration")
-    parser.add_argument("--learners", required=True, type=int)
-    parser.add_argument("--averaging", choices=("probability", "score"), default="probability")
-    parser.add_argument("--beta", required=True, type=float, help="0: independent training, 1: joint training")
-    parser.add_argument("--run", required=True, type=int, help="number of the repetition, from 0")
-    add_settings_arguments(parser)
     parser.add_argument("--index", metavar="FILE", help="default: results/datasets/DATASET.pictures.parquet")
-    parser.add_argument("--history", metavar="FILE", help="what is written (default: where the workflow expects it)")
-    parser.add_argument("--checkpoint", metavar="FILE", help="default: beside the history")
-    hardware = parser.add_argument_group(
-        "hardware", "Default: imagenet.hardware of the configuration, or one thread of the CPU."
-    )
-    hardware.add_argument("--checkpoint-minutes", type=minutes, help="minutes between checkpoints")
-    hardware.add_argument("--device", choices=("cpu", "cuda"))
-    hardware.add_argument("--compile", action=argparse.BooleanOptionalAction, help="use torch.compile")
-    hardware.add_argument("--threads", type=positive, help="of the CPU, for each process")
+    hardware = add_cell_arguments(parser, "imagenet")
     hardware.add_argument("--workers", type=int, help="processes that decode pictures, for each that trains; or 0")
     hardware.add_argument("--processes", type=positive, help="that train this cell together on this machine")
 
@@ -110,7 +97,6 @@ def train(here, job: Job) -> None:
     Where the data set was not available, the history is empty and its metadata say why. Errors: as `training.loop.train`.
     """
     from ..records import parquet
-    from ..records.images import CELL_HISTORY
 
     interrupt.listen()
     cell, settings, hardware = job.cell, job.settings, job.hardware
@@ -121,18 +107,10 @@ def train(here, job: Job) -> None:
         raise UserError(f"{job.index} lists {description['dataset']}, not {cell.dataset}: give that data set's index.")
     if here is not None and hardware.compile:
         raise UserError("torch.compile is for a single process: leave out --compile, or train in one.")
-    plain = asdict(settings)
-    metadata = {
-        "cell": asdict(cell),
-        "precision": plain.pop("precision"),
-        "settings": plain,
-        "provenance": parquet.provenance("torch", "torchvision"),
-    }
+    metadata = metadata_of(cell, settings)
     if "missing" in description:
-        columns = {name: [] for name in CELL_HISTORY.names}
         if first:
-            parquet.write(job.history, columns, CELL_HISTORY, metadata | {"missing": description["missing"]}, made)
-            print(f"{cell.dataset} is not available: this cell is left out.", flush=True)
+            leave_out(job.history, metadata, description["missing"], made)
         return
     from ..training import loop
     from ..training.device import described, prepare_device
@@ -141,14 +119,13 @@ def train(here, job: Job) -> None:
 
     device = prepare_device(hardware)
     code = fingerprint("stages.train_imagenet", *builder_code(cell.model))
-    origin = repr((description.get("content_sha256"), plain["dataset"], code))
+    origin = repr((description.get("content_sha256"), metadata["settings"]["dataset"], code))
     path = Path(job.checkpoint)
     with joined(here, device) as team:
         parts = (cell, settings.protocol, settings.dataset, settings.seed, device, job.workers, team.rank, team.world)
         data = on_workers(job.index, *parts)
         trained = loop.train(data, cell, settings.protocol, settings.seed, hardware, device, path, origin, team)
     if first:
-        metadata |= {name: getattr(trained, name) for name in ("best_evaluation", "diverged", "convolution")}
         metadata["hardware"] = described(hardware, device) | {"processes": team.world}
-        parquet.write(job.history, history_columns(trained, settings.protocol.top), CELL_HISTORY, metadata, made)
+        write_history(job.history, trained, metadata, made, settings.protocol.top)
         path.unlink(missing_ok=True)
