@@ -16,6 +16,18 @@ from learner_collusion.plan import configuration, parts, settings, tables
 from learner_collusion.plan.configuration import overlay
 from learner_collusion.publishing.registry import TABLES
 
+# an entry of images.datasets
+DIGITS = {
+    "title": "x",
+    "source": "digits",
+    "classes": 10,
+    "train": 1,
+    "test": 1,
+    "content_sha256": None,
+    "mean": [0, 0, 0],
+    "std": [1, 1, 1],
+}
+
 
 def test_the_papers_configuration_is_valid(config):
     configuration.check(config)
@@ -66,22 +78,7 @@ def test_presets_use_known_keys(config, preset):
         ({"tabular": {"tuning": {"initial_points": 30}}}, "more than its 20 trials"),
         ({"seed": None}, "seed is wrong"),
         (
-            {
-                "images": {
-                    "datasets": {
-                        "abalone": {
-                            "title": "x",
-                            "source": "digits",
-                            "classes": 10,
-                            "train": 1,
-                            "test": 1,
-                            "content_sha256": None,
-                            "mean": [0, 0, 0],
-                            "std": [1, 1, 1],
-                        }
-                    }
-                }
-            },
+            {"images": {"datasets": {"abalone": DIGITS}}},
             "'abalone' under tables and under images",
         ),
         ({"images": {"enabled": ["practicl"]}}, "images.enabled names 'practicl': choose from practical"),
@@ -112,22 +109,7 @@ def test_presets_use_known_keys(config, preset):
             "batch_size of 128, which 3 GPUs and accumulate 1 cannot share evenly",
         ),
         (
-            {
-                "images": {
-                    "datasets": {
-                        "imagenette": {
-                            "title": "x",
-                            "source": "digits",
-                            "classes": 10,
-                            "train": 1,
-                            "test": 1,
-                            "content_sha256": None,
-                            "mean": [0, 0, 0],
-                            "std": [1, 1, 1],
-                        }
-                    }
-                }
-            },
+            {"images": {"datasets": {"imagenette": DIGITS}}},
             "'imagenette' under images.datasets and under imagenet.datasets",
         ),
         *(
