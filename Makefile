@@ -27,7 +27,7 @@ help:
 	@echo "make test-slurm  jobs that are cancelled, killed and timed out on a real SLURM, and a scheduler that goes down (minutes)"
 	@echo "make test-faults  five hundred seeded faults on a small study: kills, full disks, flipped bits, files in others' places (minutes)"
 	@echo "make reproduce  the tabular experiments and the theory at the paper's settings (needs the network or a mirror)"
-	@echo "make sensitivity  the tabular half again with each open choice changed: which verdicts stay (over half an hour)"
+	@echo "make sensitivity  the tabular half again with each open choice changed: which verdicts stay (half an hour)"
 	@echo "make verify     make all of it again in runs/verify, and compare each number with the published one; on a GPU: DEVICE=cuda"
 	@echo "make verify-demo  the same with make demo, which needs no network"
 	@echo "make report     what make reproduce makes, as one page: results/report.html"

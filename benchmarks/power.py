@@ -235,18 +235,23 @@ def _value(row: Row) -> str:
     return f"{float(estimate(row.values, row.rank)):.3g}{' ✗' if side(row) == FAILS else ''}"
 
 
+def outcomes(gallery: str) -> Iterator[tuple[Row, Row, float, float, int]]:
+    """Each row of the preset's runs, that of the pilot, the spread that was expected, the spread found and its degrees of freedom."""
+    before, found = pilot()[0], as_rows(take_pilot([ROOT / "docs/gallery" / gallery]))
+    expected, measured = spreads(before), spreads(found)
+    by_claim = {(row.claim.text, row.panel): row for row in before if row.gallery == gallery}
+    for row in found:
+        old = by_claim[row.claim.text, row.panel]
+        yield row, old, on_images(old, expected[old.group][0], row.images), *measured[row.group]
+
+
 def outcome_rows(gallery: str) -> Iterator[str]:
     """What the preset's runs gave beside what was expected of them, in Markdown. The last column is without runs 0 and 1, which were known
     when the preset was made: they have the initial weights and training images of the pilot's, but in `practical` of `laptop_cifar100`,
     where they are those by which its size was chosen."""
-    before, found = pilot()[0], as_rows(take_pilot([ROOT / "docs/gallery" / gallery]))
-    expected, measured = spreads(before), spreads(found)
-    by_claim = {(row.claim.text, row.panel): row for row in before if row.gallery == gallery}
     yield "| panel | claim | two runs | all | spread expected | found | power with it | verdict | without runs 0 and 1 |"
     yield "|---" * 9 + "|"
-    for row in found:
-        old, (spread, freedom) = by_claim[row.claim.text, row.panel], measured[row.group]
-        wanted = on_images(old, expected[old.group][0], row.images)
+    for row, old, wanted, spread, freedom in outcomes(gallery):
         share = 100 * power(old, old.values.mean(0), spread, len(row.values))
         verdicts = [_verdict(row, values) for values in (row.values, row.values[len(old.values) :])]
         cells = [_value(old), _value(row), f"{wanted:.2g}", f"{spread:.2g} ({freedom})", f"{share:.0f}", *verdicts]

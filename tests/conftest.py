@@ -23,6 +23,11 @@ hypothesis_settings.register_profile("project", deadline=None, derandomize=True)
 hypothesis_settings.load_profile("project")
 
 
+def words(path: str) -> str:
+    """The text of a page, with single blanks."""
+    return " ".join((ROOT / path).read_text(encoding="utf-8").split())
+
+
 def pytest_collection_modifyitems(items: list) -> None:
     """The longest files come first, so that short ones are left when a worker runs out of work."""
     items.sort(key=lambda item: (item.path.name != "test_ci.py", item.path.parent.name != "workflow"))

@@ -154,7 +154,8 @@ def test_the_comparisons_at_laptop_size_are_counted():
     config = configuration.load(ROOT / "docs/gallery/laptop/config.yaml")
     sgd, cnn = (configuration.protocol(config, name) for name in ("sgd", "cnn"))
     images = [f"{protocol['subset']['train']:,}" for protocol in (sgd, cnn)]
-    assert sgd["width"] == 1 / 16 and "a sixteenth as wide, {} images ({} for the CNN)".format(*images) in text
+    assert (sgd["width"], cnn["width"]) == (1 / 16, 1)
+    assert "a sixteenth as wide and {} images (the CNN: full width and {})".format(*images) in text
     runs = {config["images"]["experiments"][name]["runs"] for name in config["images"]["enabled"]}
     assert f"and {['no', 'one', 'two', 'three', 'four', 'five', 'six'][min(runs)]} runs" in text and len(runs) == 1
 
@@ -163,11 +164,11 @@ def test_the_rates_of_the_diagnosis_are_those_of_its_table():
     table = (ROOT / "docs/diagnosis.md").read_text(encoding="utf-8")
     text = " ".join(README.split())
     count, rate = re.search(r"\*\*all independent\*\* \| (\d+) \| \d+ \(([\d.]+)%\)", table).groups()
-    assert f"of {count} independent ensembles" in text and f"called {rate} % collusive" in text
+    assert f"of {count} judgements of independent ensembles" in text and f'{rate} % were "collusive"' in text
     count, rate = re.search(
         r"\*\*all joint, DIV grown 5 times or more\*\* \| (\d+) \| \d+ \(([\d.]+)%\)", table
     ).groups()
-    assert f"found {rate} % of {count} jointly trained ones" in text
+    assert f"and {rate} % of {count} of jointly trained ones" in text
 
 
 def test_the_cells_of_full_width_are_the_measured_ones():

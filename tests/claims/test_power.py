@@ -145,7 +145,7 @@ def test_the_spread_of_accuracies_was_taken_for_that_of_test_images():
     assert f"disagree about {100 * share:.0f} % of {known['disagreement']['images']:,} test images" in text
     found = calculation.as_rows(calculation.take_pilot([ROOT / "docs/gallery/laptop"]))
     measured, freedom = calculation.spreads(found)[group]
-    assert f"on 4,000 images it is {measured:.3f} ({freedom} degrees of freedom)" in text and measured > 0.75 * spread
+    assert f"on 4,000 images it is {measured:.3f} ({freedom} degrees of freedom), on 1,000 it was {spread:.3f}" in text
     rows = [line.split(" | ") for line in list(calculation.outcome_rows("laptop"))[2:]]
     low = [int(row[6]) for row in rows if int(row[6]) < 80]
     assert len(low) == 3 and f"a power of {min(low)} to {max(low)} %" in text
@@ -164,7 +164,7 @@ def test_what_the_page_says_of_the_pilot_and_of_what_the_runs_gave():
     more, changed = {}, {}
     for name in calculation.GALLERIES:
         rows = [line.strip("| ").split(" | ") for line in list(calculation.outcome_rows(name))[2:]]
-        more[name] = sum(float(row[5].split()[0]) > float(row[4]) for row in rows), len(rows)
+        more[name] = sum(found > wanted for _, _, wanted, found, _ in calculation.outcomes(name)), len(rows)
         changed[name] = [(row[1], row[6], row[8]) for row in rows if row[7] != row[8]]
     assert (
         "in {} of {} rows of `laptop` and in {} of {} of `laptop_cifar100`".format(

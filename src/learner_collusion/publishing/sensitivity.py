@@ -40,8 +40,8 @@ def verdicts(settings, entry: Table, output: str, parquet: str, records: str) ->
 
 _LEGEND = (
     "*one at a time*, *jointly*: of the variants that change a number of the row, those with the same finding as chosen. A joint "
-    "variant changes each choice with probability one half. *opposite*: variants of either kind in which *holds* becomes *does "
-    "not hold* (or *rises* becomes *falls*); the other differences are between a verdict and *undecided*. *range*: the lowest and "
+    "variant changes each choice with probability one half, unless it has changed the same key already. *opposite*: variants of either "
+    "kind in which *holds* becomes *does not hold* (or *rises* becomes *falls*); the other differences are between a verdict and *undecided*. *range*: the lowest and "
     f"highest value. {SIGNED}, sign: where the interval of ERR(1) - ERR(0) lies against 0, whatever the claim's threshold: the error "
     f"*{RISES}*, *{FALLS}*, or the interval *{UNCLEAR}*. The variant with another seed is no choice: it tells how much ten "
     "other runs change."
