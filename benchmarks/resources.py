@@ -20,7 +20,10 @@ ROOT = Path(__file__).parents[1]
 KEPT, PAGE = Path(__file__).with_suffix(".json"), ROOT / "docs/cluster.md"
 MARKS = "<!-- resources -->\n", "<!-- /resources -->\n"
 SUBMITTED = ("prepare", "tune", "train_tabular", "evaluate", "sensitivity", "train_images", "train_imagenet")
-RULES = {"tune": "tune_dataset"}  # where a rule's name is not its stage's
+RULES = {
+    "tune": ["tune_dataset"],
+    "prepare": ["prepare", "prepare_pictures"],
+}  # where they are not the one of the stage's name
 
 
 def read(folders: list[Path]) -> None:
@@ -39,16 +42,16 @@ def read(folders: list[Path]) -> None:
     KEPT.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + "\n", encoding="utf-8")
 
 
-def asked() -> dict[str, dict[str, int]]:
-    """Minutes, MB and GPUs that the rules ask for at first, of the paper and its sensitivity analysis."""
-    found = {}
+def asked() -> dict[str, dict[str, set[int]]]:
+    """Minutes, MB and GPUs that the jobs of each rule ask for at first, of the paper and its sensitivity analysis."""
+    found: dict[str, dict[str, set[int]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for preset in ([], ["--configfile", "workflow/presets/sensitivity.yaml"]):
-            command = ["snakemake", "-n", "--profile", "slurm", "--directory", folder, *preset]
+            command = [sys.executable, "-m", "snakemake", "-n", "--profile", "slurm", "--directory", folder, *preset]
             answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
             for rule, block in re.findall(r"^rule (\w+):\n((?:    .*\n)+)", answer.stdout + answer.stderr, re.M):
-                numbers = {name: int(value) for name, value in re.findall(r"(runtime|mem_mb|gpu)=(\d+)", block)}
-                found.setdefault(rule, numbers)
+                for name, value in re.findall(r"(runtime|mem_mb|gpu)=(\d+)", block):
+                    found.setdefault(rule, {}).setdefault(name, set()).add(int(value))
     return found
 
 
@@ -59,11 +62,17 @@ def rendered(kept: dict, wanted: dict) -> str:
         "|---|---|---|---|---|---|---|\n",
     ]
     for stage in SUBMITTED:
-        ask = wanted[RULES.get(stage, stage)]
+        runtime, memory, gpus = (_spanned(stage, name, wanted) for name in ("runtime", "mem_mb", "gpu"))
         row = kept.get(stage)
         took = f"{row['jobs']} | {row['seconds']:,.0f} | {row['megabytes']:,.0f}" if row else "0 | | "
-        lines.append(f"| {stage} | {ask['runtime']:,} | {ask['mem_mb']:,} | {ask.get('gpu', 0)} | {took} |\n")
+        lines.append(f"| {stage} | {runtime} | {memory} | {gpus} | {took} |\n")
     return "".join(lines)
+
+
+def _spanned(stage: str, name: str, wanted: dict) -> str:
+    """The number that all jobs of a stage ask for, or the smallest and the largest."""
+    numbers = set().union(*(wanted[rule].get(name, {0}) for rule in RULES.get(stage, [stage])))
+    return " to ".join(f"{number:,}" for number in sorted({min(numbers), max(numbers)}))
 
 
 def main() -> None:

@@ -151,3 +151,29 @@ def test_what_became_of_the_others(name, model, learners):
     assert "**{}**: {:.1f} against {:.1f} %".format(name, *in_the_table(name)) in text and len(together) == learners
     told = f"{alone[0]:.0f} to {alone[-1]:.0f} % alone, and {together[0]:.0f} to {together[-1]:.0f} %"
     assert told in text
+
+
+def test_the_tables_of_the_notes_that_galleries_hold():
+    """Of dropped learners on 20,000 images, and of the forms of the small CNN."""
+    text = words(NOTES)
+    rows = pd.read_csv(GALLERY / "laptop_dropout/fig18_learner_dropout.csv").pivot(
+        index="x", columns="quantity", values="mean"
+    )
+    learners = parquet.read(GALLERY / "laptop_dropout/images.parquet", published=True)
+    assert set(learners["run"]) == {*range(5)}
+    for share, one in rows.iterrows():
+        assert (
+            f"| {share:g} | {one['err']:.2f} | {one['err_bar']:.2f} | {one['div']:.2f} | {one['accuracy']:.1f} |"
+            in text
+        )
+    for name, shown in (("cnn_stride", "strided form"), ("cnn_no_augmentation", "without augmentation")):
+        records = parquet.read(GALLERY / name / "images.parquet", published=True).query("learner == -1")
+        told = text.split(f"[{shown}]", 1)[1].split("|", 1)[1]
+        for _, one in records.groupby("beta"):
+            best = one.loc[one["metric"] == "best", "evaluation"].item()
+            there = one.query(f"split == 'test' and evaluation == {best}").set_index("metric")["value"]
+            cells = f" {best} | {100 * there['accuracy']:.1f} | {there['err']:.3f} |"
+            assert told.startswith(cells)
+            told = told.removeprefix(cells)
+    times = pd.read_csv(GALLERY / "cnn/times.csv").set_index("stage")["wall_seconds"]
+    assert "three and a half hours of two cores" in text and abs(times["cells"] / 3600 / 2 - 3.5) < 0.05

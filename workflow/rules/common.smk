@@ -236,11 +236,6 @@ def absent_pictures():
     return next(filter(None, found), "")
 
 
-def imagenet_minutes(wildcards, attempt):
-    """The time limit of a cell; training resumes from its checkpoint at the next attempt."""
-    return 60 * 24 * attempt
-
-
 def aggregated(wildcards):
     """What one table of records is made of."""
     family, _, experiment = wildcards.records.partition("/")

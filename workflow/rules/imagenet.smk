@@ -53,8 +53,8 @@ rule prepare_pictures:
     conda:
         "../../envs/environment.yaml"
     resources:
-        runtime=240,
-        mem_mb=6000,
+        runtime=growing(240),
+        mem_mb=growing(6000),
     params:
         raw=lambda wildcards, input: ["--raw", *input.raw] * bool(input.raw),
         planned=planned("prepare", "{dataset}"),
@@ -88,8 +88,8 @@ rule train_imagenet:
     threads: (TEAM["threads"] + TEAM["workers"]) * (PROCESSES if NODES == 1 else 1)
     resources:
         **BY_SRUN,
-        runtime=imagenet_minutes,
-        mem_mb=(16000 if GPUS else 6000) * PROCESSES // NODES,
+        runtime=growing(60 * 24),
+        mem_mb=growing((16000 if GPUS else 6000) * PROCESSES // NODES),
         gpu=GPUS,
     params:
         planned=planned("train_imagenet", "{dataset}/{model}"),
