@@ -170,7 +170,8 @@ def reading(config: dict) -> str:
     hours = sorted(imagenet_cell(config, model)[1] for model in config["imagenet"]["enabled"])
     return (
         f"To decode and crop a picture takes {1000 * picture_seconds():.1f} ms of a core, so reading takes {hours[0]:.0f} to "
-        f"{hours[-1]:.0f} core hours for a cell of ImageNet: most where batches are small, as it is evaluated every 2,000 of them.\n"
+        f"{hours[-1]:.0f} core hours for a cell of ImageNet. "
+        "Small batches take most, because a cell is evaluated every 2,000 batches.\n"
     )
 
 
