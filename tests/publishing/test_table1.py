@@ -16,7 +16,7 @@ def settings(models=MODELS, runs=1, of_the_paper=True, note=""):
     options = {
         "experiments": experiments(models, runs),
         "classes": 10,
-        "widths": dict.fromkeys(models, WIDTH),
+        "built": {model: {"width": WIDTH, "options": {}} for model in models},
         "of_the_paper": of_the_paper,
     }
     return Settings(note, 0, 1, None, options, titles=TITLES)
@@ -64,6 +64,15 @@ def test_on_another_data_set_no_difference_is_taken_and_top_5_is_explained(tmp_p
         and "**Fidelity 'mine'.**" in text
     )
     assert "Top-5 of 10 classes says little: a guess is right 50% of the time." in text
+
+
+def test_a_users_network_is_built_as_it_is_trained(tmp_path):
+    """With its options: its parameters are those that are told."""
+    model = "users_networks.Wide"
+    chosen = settings((model,))
+    chosen.options["built"][model] = {"width": 1, "options": {"channels": 5}}
+    _, rows = made(tmp_path, chosen, write(tmp_path, models=(model,)))
+    assert rows["parameters"].tolist() == [5 * 10 + 10] * 2
 
 
 def test_what_is_not_available_is_named(tmp_path):

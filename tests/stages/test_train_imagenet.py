@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import yaml
 from conftest import ROOT
+from sessions import all_end, members
 
 from learner_collusion.data import imagenet
 from learner_collusion.errors import UserError
@@ -183,6 +184,75 @@ def test_killed_on_one_process_and_resumed_on_two_ends_with_the_same_numbers(ind
     assert not (tmp_path / "history.parquet").exists()
     subprocess.run([*train, "--processes", "2"], check=True, env=ENVIRONMENT, capture_output=True)
     assert is_of_two(tmp_path / "history.parquet", alone) and not (tmp_path / "checkpoint").exists()
+
+
+@pytest.fixture
+def training(index, mapping, tmp_path):
+    """A training that takes long, in a session of its own, after its first epoch; as a function of more options."""
+    endless = mapping | {"protocol": mapping["protocol"] | {"epochs": 100000, "patience": None, "minimum_rate": 0.0}}
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(endless))
+    started = []
+
+    def start(*more: str) -> subprocess.Popen:
+        train = [
+            sys.executable,
+            *command(index, tmp_path / "settings.yaml", tmp_path),
+            "--checkpoint-minutes",
+            "60",
+            *more,
+        ]
+        with open(tmp_path / "log", "w") as log:
+            started.append(subprocess.Popen(train, env=TEAM, stdout=log, stderr=log, start_new_session=True))
+        after(0)
+        return started[0]
+
+    def after(epochs: int) -> None:
+        """Wait until so many more lines than now are told."""
+        known, end = len(lines()), time.monotonic() + 200
+        while len(lines()) <= known + epochs:
+            assert started[0].poll() is None and time.monotonic() < end, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+
+    def lines() -> list[str]:
+        return re.findall("^epoch.*", (tmp_path / "log").read_text(), re.M)
+
+    start.after = after
+    yield start
+    for process in members(started[0].pid):
+        os.kill(process, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("more", [("--workers", "1"), ("--workers", "1", "--processes", "2")], ids=str)
+def test_sigterm_that_reaches_every_process_ends_it_with_a_checkpoint(training, tmp_path, more):
+    """Those that decode pictures get it first, and go on: the step in hand may wait for them."""
+    process = training(*more)
+    by_age = members(process.pid)
+    helpers = [pid for pid in by_age if "forkserver" in Path(f"/proc/{pid}/cmdline").read_text()]
+    assert helpers
+    for pid in helpers:
+        os.kill(pid, signal.SIGTERM)
+    training.after(3)
+    os.killpg(process.pid, signal.SIGTERM)
+    assert process.wait(100) == 143, (tmp_path / "log").read_text()
+    assert (tmp_path / "checkpoint").exists() and not (tmp_path / "history.parquet").exists()
+    told = (tmp_path / "log").read_text()
+    assert told.count("Ended by SIGTERM: its checkpoint is written") == 1 and "Traceback" not in told
+
+
+def test_sigterm_at_the_first_process_alone_is_handed_on(training, tmp_path):
+    """As in a container, or by `kill`."""
+    process = training("--processes", "2")
+    process.terminate()
+    assert process.wait(100) == 143 and (tmp_path / "checkpoint").exists()
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_a_killed_training_leaves_no_worker_behind(training):
+    process = training("--workers", "1")
+    assert len(members(process.pid)) >= 3  # a server of processes and what it started
+    process.kill()
+    process.wait()
+    assert all_end(process.pid)
 
 
 def test_torchrun_starts_the_command(index, slow, alone, tmp_path):

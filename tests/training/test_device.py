@@ -22,7 +22,7 @@ def test_each_process_holds_a_different_gpu(tmp_path):
         return process, process.stdout.readline().strip()
 
     first, second = start(), start()
-    assert (first[1], second[1]) == ("0", "1")
+    assert (first[1], second[1]) == ("0", "1") and start()[1] == "None"
     first[0].kill()
     first[0].wait()
     third = start()

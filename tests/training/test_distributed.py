@@ -1,5 +1,6 @@
 """A cell on several processes: the numbers of one process, resumed by another number of them."""
 
+import dataclasses
 import subprocess
 
 import numpy as np
@@ -67,6 +68,26 @@ def test_one_process_goes_on_where_two_were_interrupted(tmp_path):
 def test_what_a_process_has_to_tell_the_user_is_one_sentence():
     with pytest.raises(UserError, match=r"^The index is damaged\.$"):
         distributed.spawn(fail_at, "The index is damaged.", 2)
+
+
+def test_processes_that_go_on_from_different_places_are_refused(tmp_path):
+    """As where only some of them see the checkpoint."""
+    alone = distributed.ALONE
+    elsewhere = dataclasses.replace(alone, world=2, totals=lambda sums, count: (sums, 2 * count + 5))
+    with pytest.raises(UserError, match="do not go on from one place: let all of them see the same"):
+        train(SLOW, checkpoint=tmp_path / "c", team=elsewhere)
+
+
+def test_a_process_without_pictures_sends_float32(monkeypatch):
+    """PyTorch's batch normalisation sends the statistics of no picture in the type of the pictures, those of others in float32."""
+    seen = []
+    monkeypatch.setattr(torch.nn.SyncBatchNorm, "forward", lambda self, x: seen.append(x.dtype) or x)
+    norm = distributed.NormOnGpu(3)
+    for rows in (0, 4):
+        assert norm(torch.zeros(rows, 3, 2, 2, dtype=torch.bfloat16)).dtype == torch.bfloat16
+    assert seen == [torch.float32, torch.bfloat16]
+    net = distributed.synchronised(small("imagenet_resnet18"), torch.device("meta"))
+    assert {type(m) for m in net.modules() if "Norm" in type(m).__name__} == {distributed.NormOnGpu}
 
 
 def test_alone_without_a_launcher():

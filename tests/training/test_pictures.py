@@ -237,6 +237,25 @@ def test_a_picture_that_has_gone_before_it_is_kept(tmp_path):
     assert not list(tmp_path.glob("*.decoded"))
 
 
+@pytest.mark.parametrize(("workers", "changes"), [(0, {}), (1, {}), (0, {"cache": 10})])
+def test_a_picture_that_has_other_sides_now(tmp_path, workers, changes):
+    """As after a set was reduced in place: the boxes are of the pixels that it had."""
+    index = indexed(tmp_path, make.drawn(sizes=((60, 45),)))
+    for path in (tmp_path / "set/train").rglob("*.JPEG"):
+        Image.open(path).resize((30, 22)).save(path)
+    with pytest.raises(UserError, match=r"cannot be read any more \(it has 30 x 22 pixels, and had 60 x 45\): delete"):
+        epoch(data(index, replace(PROTOCOL, **changes), workers=workers))
+
+
+def test_what_a_killed_decoding_left_takes_no_room(index, tmp_path, capsys):
+    index = indexed(tmp_path, make.drawn())
+    kept = picture_cache.keep(index, 30, 1).path
+    kept.unlink()
+    left = kept.with_name(f".{kept.name}.123456.part")
+    left.write_bytes(b"x" * 1000)
+    assert picture_cache.keep(index, 30, 1).path == kept and not left.exists()
+
+
 def test_what_does_not_fit(index, tmp_path):
     for changes, words in (
         ({"std": (0.2, 0.2, 0.2)}, "multiply them by 255"),

@@ -123,7 +123,12 @@ def test_figure_6_takes_the_side_that_the_preset_makes(tmp_path):
         ("{gpus_per_job: 4}", ["gpu=4", "--processes 4", "threads: 36"]),
         (
             "{gpus_per_job: 4, nodes: 2}",
-            ["gpu=4", "mpi=srun, tasks=4, nodes=2, tasks_per_gpu=1", "srun -n 4 python", "threads: 9"],
+            [
+                "gpu=4",
+                "mpi=srun, tasks=4, nodes=2, tasks_per_gpu=1",
+                "srun --nodes=2 --ntasks=4 --ntasks-per-node=2 --cpus-per-task=9 --kill-on-bad-exit=1 python",
+                "threads: 9",
+            ],
         ),
         ("{device: cpu, workers: 0}", ["gpu=0", "--device cpu", "--workers 0"]),
     ],

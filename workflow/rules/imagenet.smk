@@ -85,7 +85,7 @@ rule train_imagenet:
         dataset="|".join(PICTURES),
     conda:
         "../../envs/environment.yaml"
-    threads: (TEAM["threads"] + TEAM["workers"]) * (PROCESSES if NODES == 1 else 1)
+    threads: CORES * (PROCESSES if NODES == 1 else 1)
     resources:
         **BY_SRUN,
         runtime=growing(60 * 24),

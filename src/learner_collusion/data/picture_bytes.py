@@ -70,16 +70,21 @@ def rgb(image: Image.Image) -> Image.Image:
 Box = tuple[int, int, int, int]  # left, top, width, height
 
 
-def decode(data: bytes | bytearray, box: Box | None = None, reduction: float = 1) -> Tensor:
+def decode(
+    data: bytes | bytearray, box: Box | None = None, reduction: float = 1, sides: tuple[int, int] | None = None
+) -> Tensor:
     """The pixels of a picture, or of a box of it, uint8 (3, height, width) with channels last in memory.
 
     From a `reduction` of 2 on libjpeg makes a JPEG smaller by 2, 4 or 8, at most by so much, while it decodes: fewer pixels, to
-    which the edges of the box are rounded. Errors: as `rgb`.
+    which the edges of the box are rounded. Errors: as `rgb`; OSError where it has other `sides`
+    (height, width) than known.
     """
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         whole = image.size
         if whole[0] * whole[1] > MOST_PIXELS:
             raise OSError(f"it has {whole[0]} x {whole[1]} pixels, more than {MOST_PIXELS:,}")
+        if sides is not None and whole != sides[::-1]:
+            raise OSError(f"it has {whole[0]} x {whole[1]} pixels, and had {sides[1]} x {sides[0]}")
         if reduction >= 2:
             factor = min(8, 1 << int(math.log2(reduction)))
             image.draft("RGB", tuple(side // factor for side in whole))

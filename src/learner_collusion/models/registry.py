@@ -48,6 +48,13 @@ def title(model: str) -> str:
     return MODELS[model].title if model in MODELS else model.rsplit(".", 1)[-1]
 
 
+def options_of(model: str, protocol: dict) -> dict:
+    """What a model is built with beside `width`: of an entry here its keys of the protocol, of a class its `learner_options`."""
+    if model in MODELS:
+        return {name: protocol[name] for name in MODELS[model].options if protocol.get(name) is not None}
+    return dict(protocol.get("learner_options") or {})
+
+
 def builder_code(model: str) -> list[str]:
     """What a fingerprint needs to cover the code of a model, and which keys of the protocol it is given."""
     if model not in MODELS:

@@ -37,8 +37,8 @@ ROWS = pa.schema(
 
 
 def accuracies(settings, entry: Table, output: str, parquet: str, records: str) -> None:
-    """Table 1. `settings.options`: experiments (by model its data set, learners and runs), classes, widths, and whether the data
-    set is the paper's. Errors: UserError where the records are damaged."""
+    """Table 1. `settings.options`: experiments (by model its data set, learners and runs), classes, what each model is `built` with, and whether the
+    data set is the paper's. Errors: UserError where the records are damaged."""
     options, metadata = settings.options, records_of.read_metadata(records, published=True)
     found = records_of.read(records, IMAGENET, published=True)
     rows = [row for model, one in options["experiments"].items() for row in _rows(found, settings, model, one)]
@@ -61,7 +61,8 @@ def _rows(found: pd.DataFrame, settings, model: str, one: dict) -> list[dict]:
     """The two rows of a model."""
     options = settings.options
     where = {"model": model, "dataset": one["dataset"]}
-    module = builder(model)(options["classes"], options["widths"][model])
+    built = options["built"][model]
+    module = builder(model)(options["classes"], built["width"], **built["options"])
     shared = {
         "model": model,
         "title": settings.titles.get(model, model),

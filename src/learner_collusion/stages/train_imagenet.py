@@ -117,7 +117,7 @@ def train(here, job: Job) -> None:
     from ..training.distributed import joined
     from ..training.pictures import on_workers
 
-    device = prepare_device(hardware)
+    device = prepare_device(hardware, own=here is not None)
     code = fingerprint("stages.train_imagenet", *builder_code(cell.model))
     origin = repr((description.get("content_sha256"), metadata["settings"]["dataset"], code))
     path = Path(job.checkpoint)

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 import torch
 
@@ -17,10 +17,11 @@ from .protocol import Hardware
 T, R = TypeVar("T"), TypeVar("R")
 
 
-def prepare_device(hardware: Hardware) -> torch.device:
-    """Set threads and precision, and choose a device; of several GPUs one that no other cell of this machine holds.
+def prepare_device(hardware: Hardware, own: bool = False) -> torch.device:
+    """Set threads and precision, and choose a device; of several GPUs one that no other cell of this machine holds, or the first
+    where all are held.
 
-    Errors: UserError where PyTorch sees no GPU.
+    Errors: UserError where PyTorch sees no GPU, or no free one for a process that needs its `own`, as each of a team does.
     """
     torch.set_num_threads(hardware.threads)
     torch.backends.cudnn.benchmark = False
@@ -35,6 +36,12 @@ def prepare_device(hardware: Hardware) -> torch.device:
         )
     names = [str(torch.cuda.get_device_properties(i).uuid) for i in range(torch.cuda.device_count())]
     position = lock_free_gpu(names)
+    if position is None and own:
+        raise UserError(
+            f"Each process of a cell needs a GPU of its own, and none of {len(names)} here is free: set imagenet.hardware.gpus_per_job to "
+            "as many as there are, or end what uses them."
+        )
+    position = position or 0
     torch.cuda.set_device(position)  # where streams and graphs are made
     return torch.device("cuda", position)
 
@@ -70,22 +77,30 @@ def described(hardware: Hardware, device: torch.device) -> dict:
     }
 
 
-_locks: list = []  # open lock files; closed, and so released, when the process ends
+_locks: list = []  # holds open lock files; closed, and so released, when the process ends
 
 
-def lock_free_gpu(names: list[str], folder: Path | None = None) -> int:
-    """The position of the first name that no other process has locked, locked until this process ends; 0 if all are."""
+def lock_free_gpu(names: list[str], folder: Path | None = None) -> int | None:
+    """The position of the first name that no other process has locked, locked until this process ends; None if all are."""
     folder = folder or Path(tempfile.gettempdir())
     for position, name in enumerate(names):
-        file = open(folder / f"learner-collusion-gpu-{name}.lock", "w")  # noqa: SIM115
-        try:
+        with (
+            contextlib.ExitStack() as opened,
+            contextlib.suppress(OSError),
+        ):  # held, or made by another user at this moment
+            file = opened.enter_context(_opened(folder / f"learner-collusion-gpu-{name}.lock"))
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            continue
-        _locks.append(file)
-        return position
-    return 0
+            _locks.append(opened.pop_all())
+            return position
+    return None
+
+
+def _opened(path: Path) -> IO:
+    """To be locked. Another user's file can be read, and in a folder such as /tmp neither written nor opened as a new one."""
+    try:
+        return open(path, "rb")
+    except FileNotFoundError:
+        return open(path, "xb")
 
 
 def autocast(hardware: Hardware, device: torch.device):

@@ -9,7 +9,9 @@ over the whole batch here, as one process does. Dropout draws other masks for an
 import contextlib
 import inspect
 import os
+import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,8 +27,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ..errors import UserError
 from ..models.ensemble import Ensemble
+from . import interrupt
 
 T = TypeVar("T")
+_TO_SAVE = 60  # seconds that the others have when one has ended: the first writes a checkpoint
 
 
 @dataclass(frozen=True)
@@ -85,21 +89,30 @@ def joined(here: Place | None, device: torch.device) -> Iterator[Team]:
         return
     backend = "gloo" if device.type == "cpu" else "cpu:gloo,cuda:nccl"
     dist.init_process_group(backend, here.meeting, timedelta(minutes=30), here.world, here.rank)
-    try:
-        yield Team(here.rank, here.world, _totals, _agree, partial(synchronised, device=device), _shared)
-    finally:
-        dist.destroy_process_group()
+    yield Team(here.rank, here.world, _totals, _agree, partial(synchronised, device=device), _shared)
+    dist.destroy_process_group()  # after an error NCCL would wait here for the others, which wait for this process
 
 
 def spawn(work: Callable[[Place, T], None], argument: T, processes: int) -> None:
-    """`work(place, argument)` in so many processes of this machine. A UserError in one of them is raised here."""
+    """`work(place, argument)` in so many processes of this machine. A UserError in one of them is raised here. SIGTERM is handed on to
+    them, and ends this process as it ends them."""
+    interrupt.listen()
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder, "told")
+        team = multiprocessing.spawn(_spawned, (work, argument, processes, folder), processes, join=False)
         try:
-            multiprocessing.spawn(_spawned, (work, argument, processes, folder), processes)
+            handed_on = False
+            while not team.join(timeout=1, grace_period=_TO_SAVE):
+                if interrupt.asked() and not handed_on:
+                    handed_on = True
+                    for pid in team.pids():
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(pid, signal.SIGTERM)
         except (multiprocessing.ProcessRaisedException, multiprocessing.ProcessExitedException):
             if told.exists():
                 raise UserError(told.read_text(encoding="utf-8")) from None
+            if interrupt.asked():
+                sys.exit(interrupt.STATUS)
             raise
 
 
@@ -107,9 +120,13 @@ def _spawned(rank: int, work: Callable, argument, processes: int, folder: str) -
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # nobody else takes part, and there may be no network
     try:
         work(Place(rank, processes, f"file://{folder}/meeting"), argument)
+        return
     except UserError as error:
         Path(folder, "told").write_text(str(error), encoding="utf-8")
         raise
+    except SystemExit as leaving:
+        status = leaving.code
+    sys.exit(status)  # out here, where what the work held has gone: processes that decode for it end only when told
 
 
 def _shared(model: Ensemble) -> DistributedDataParallel:
@@ -136,11 +153,17 @@ def synchronised(model: Ensemble, device: torch.device) -> Ensemble:
     """The same ensemble with batch normalisation over the batches of all processes. Its learners run one after the other:
     the order of what they send each other has to be the same everywhere."""
     learners = [nn.SyncBatchNorm.convert_sync_batchnorm(learner) for learner in model.learners]
-    if device.type == "cpu":
-        for module in nn.ModuleList(learners).modules():
-            if isinstance(module, nn.SyncBatchNorm):
-                module.__class__ = _NormOnCpu
+    for module in nn.ModuleList(learners).modules():
+        if isinstance(module, nn.SyncBatchNorm):
+            module.__class__ = _NormOnCpu if device.type == "cpu" else NormOnGpu
     return Ensemble(learners, model.classes, streams=False)
+
+
+class NormOnGpu(nn.SyncBatchNorm):
+    """PyTorch's, but for a process without pictures: that would send the statistics of none in bf16, where the others send float32."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) if len(x) else super().forward(x.float()).to(x.dtype)
 
 
 class _NormOnCpu(nn.modules.batchnorm._BatchNorm):

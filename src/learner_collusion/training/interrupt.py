@@ -23,11 +23,12 @@ def asked() -> bool:
     return _received
 
 
-def leave(saved: bool) -> None:
+def leave(saved: bool, say: bool = True) -> None:
     """End this process, so that the scheduler or Snakemake starts it again; whoever read its output may be gone already."""
-    with contextlib.suppress(OSError):
-        how = "its checkpoint is written" if saved else "it has no checkpoint"
-        print(f"Ended by SIGTERM: {how}; the same command goes on.", flush=True)
+    if say:
+        with contextlib.suppress(OSError):
+            how = "its checkpoint is written" if saved else "it has no checkpoint"
+            print(f"Ended by SIGTERM: {how}; the same command goes on.", flush=True)
     sys.exit(STATUS)
 
 

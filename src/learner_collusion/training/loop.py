@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import UserError
 from ..models.ensemble import Ensemble, ensemble
-from ..models.registry import MODELS
+from ..models.registry import options_of
 from ..native import convolution
 from ..objective import AugmentedLoss
 from ..seeds import torch_seed
@@ -78,6 +79,12 @@ def train(
             print(f"{checkpoint} {wrong}: training starts anew.", flush=True)
         elif team.rank:
             progress.forget()  # what was summed up is with the first process
+    _, together = team.totals(torch.empty(0), progress.steps)
+    if together != team.world * progress.steps:
+        raise UserError(
+            f"The processes of this cell do not go on from one place: let all of them see the same {checkpoint}, on a file system that "
+            "they share, or delete it."
+        )
     with autocast(hardware, device):
         native = model.pooled and not hardware.compile and convolution.usable(torch.zeros(1, device=device))
     forward = compiled(model, protocol.batch_size // protocol.accumulate) if hardware.compile else model
@@ -114,7 +121,7 @@ def train(
                     checkpoints.save(checkpoint, parts, belongs, device)
                 saved = time.monotonic()
                 if team.agree(interrupt.asked()):
-                    interrupt.leave(saved=checkpoint is not None)
+                    interrupt.leave(saved=checkpoint is not None, say=not team.rank)
             if progress.stopped(protocol):
                 break
     values = torch.stack(progress.values).numpy()
@@ -123,12 +130,7 @@ def train(
 
 def build(cell: Cell, protocol: Protocol, classes: int) -> Ensemble:
     """The untrained ensemble of a cell, with the keys of the protocol that its model takes; a class of the user's: its own options."""
-    if cell.model in MODELS:
-        names = MODELS[cell.model].options
-        options = {name: getattr(protocol, name) for name in names if getattr(protocol, name) is not None}
-    else:
-        options = protocol.learner_options
-    return ensemble(cell.model, cell.learners, classes, protocol.width, **options)
+    return ensemble(cell.model, cell.learners, classes, protocol.width, **options_of(cell.model, vars(protocol)))
 
 
 def step(

@@ -29,6 +29,14 @@ from .crops import resized
 from .processes import in_processes
 
 _CHUNK = 64  # pictures of a task
+PLACE = [
+    "path",
+    "archive",
+    "offset",
+    "size",
+    "height",
+    "width",
+]  # of the index: where the bytes of a picture are, and its sides
 
 
 class Kept(NamedTuple):
@@ -63,10 +71,13 @@ def keep(index: str | Path, side: int, processes: int) -> Kept:
     ends = np.cumsum(3 * heights * widths)
     name = f"{Path(index).name.partition('.')[0]}.{side}px.{metadata['content_sha256'][:12]}.decoded"
     kept = Kept(Path(index).with_name(name), np.concatenate([[0], ends[:-1]]), heights, widths)
-    with _alone(kept.path):
-        if not _whole(kept):
-            _write(kept, metadata["root"], table, processes)
-            write_text(_sum_of(kept), checksum(kept.path) + "\n")
+    with _locked(kept.path, fcntl.LOCK_SH):  # several read it at a time: of a large file that takes minutes
+        whole = _whole(kept)
+    if not whole:
+        with _locked(kept.path, fcntl.LOCK_EX):
+            if not _whole(kept, say=True):
+                _write(kept, metadata["root"], table, processes)
+                write_text(_sum_of(kept), checksum(kept.path) + "\n")
     return kept
 
 
@@ -74,25 +85,28 @@ def _sum_of(kept: Kept) -> Path:
     return kept.path.with_name(kept.path.name + ".sha256")
 
 
-def _whole(kept: Kept) -> bool:
-    """Whether the file is there and as it was written; says so where it is not."""
+def _whole(kept: Kept, say: bool = False) -> bool:
+    """Whether the file is there and as it was written; may say so where it is not."""
     if not (kept.path.exists() and kept.path.stat().st_size == kept.size and _sum_of(kept).exists()):
         return False
     if _sum_of(kept).read_bytes().strip() == checksum(kept.path).encode():
         return True
-    print(f"{kept.path} is damaged, its checksum does not fit: its pictures are decoded anew.", flush=True)
+    if say:
+        print(f"{kept.path} is damaged, its checksum does not fit: its pictures are decoded anew.", flush=True)
     return False
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _locked(path: Path, kind: int) -> Iterator[None]:
     """Other cells wait until one has written the file."""
     with open(path.with_name(f".{path.name}.lock"), "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, kind)
         yield
 
 
 def _write(kept: Kept, root: str, table: pa.Table, processes: int) -> None:
+    for left in kept.path.parent.glob(f".{kept.path.name}.*.part"):  # by one that was killed
+        left.unlink()
     free = shutil.disk_usage(kept.path.parent).free
     if free < kept.size:
         raise UserError(
@@ -101,10 +115,9 @@ def _write(kept: Kept, root: str, table: pa.Table, processes: int) -> None:
         )
     print(f"Decoding {len(table):,} pictures once, to {kept.path} ({kept.size / 1e6:,.0f} MB).", flush=True)
     chunks = [slice(start, start + _CHUNK) for start in range(0, len(table), _CHUNK)]
-    names = ("path", "archive", "offset", "size")
     tasks = [
         (
-            list(zip(*(table[name][chunk.start : chunk.stop].to_pylist() for name in names), strict=True)),
+            list(zip(*(table[name][chunk.start : chunk.stop].to_pylist() for name in PLACE), strict=True)),
             *(part[chunk] for part in kept[1:]),
         )
         for chunk in chunks
@@ -124,8 +137,9 @@ def _decode(path: Path, root: str, task: tuple) -> str:
     reader = Reader(root)
     with open(path, "r+b") as file:
         for place, start, height, width in zip(*task, strict=True):
+            *where, before_height, before_width = place
             try:
-                pixels = decode(reader.read(*place))
+                pixels = decode(reader.read(*where), sides=(before_height, before_width))
             except Exception as error:  # a process cannot hand on every kind
                 return unreadable(place[0], error)
             if pixels.shape[1:] != (height, width):

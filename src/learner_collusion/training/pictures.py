@@ -24,9 +24,9 @@ from ..records import pictures
 from ..seeds import generator
 from . import crops
 from .batches import Batch, Data
-from .picture_cache import Decoded, Kept, keep, unreadable
+from .picture_cache import PLACE, Decoded, Kept, keep, unreadable
 from .picture_protocol import PictureProtocol
-from .processes import prepare_processes
+from .processes import end_with_parent, prepare_processes
 from .protocol import Cell, count_batches
 
 _EVALUATION_BATCH = {"cpu": 32, "cuda": 256}  # pictures, as in `batches`
@@ -43,8 +43,8 @@ class Statistics(Protocol):
 
 
 class Part(NamedTuple):
-    """The pictures of a split: labels, heights and widths (n,), and where their bytes are: path, archive, offset and size. Of kept
-    pictures start, height and width, and the starts (n,) once more."""
+    """The pictures of a split: labels, heights and widths (n,), and where their bytes are: path, archive, offset and size, and height
+    and width as they were when they were checked. Of kept pictures start, height and width, and the starts (n,) once more."""
 
     labels: Tensor
     heights: np.ndarray
@@ -91,7 +91,7 @@ def on_workers(
         raise UserError(
             f"{index} has {len(metadata['wnids'])} classes, not the {dataset.classes} of {cell.dataset}: prepare it anew."
         )
-    prepare_processes(2 if workers else 1, [__name__])
+    prepare_processes(2 if workers else 1, [__name__], through_sigterm=True)
     kept = None if protocol.cache is None else keep(index, protocol.cache, max(1, workers))
     wanted = {"train": protocol.subset.train, "val": protocol.subset.test}
     train, val = (_part(table, kept, split, count, seed, cell.dataset) for split, count in wanted.items())
@@ -154,7 +154,7 @@ def _part(table: pa.Table, kept: Kept | None, split: str, count: int | None, see
         starts, heights, widths = (of_all[rows] for of_all in kept[1:])
         return Part(labels, heights, widths, pa.table({"start": starts, "height": heights, "width": widths}), starts)
     heights, widths = (mine[name].to_numpy().astype(np.int64) for name in ("height", "width"))
-    return Part(labels, heights, widths, mine.select(["path", "archive", "offset", "size"]).combine_chunks())
+    return Part(labels, heights, widths, mine.select(PLACE).combine_chunks())
 
 
 def _normaliser(device: torch.device, dataset: Statistics, size: int) -> Callable[[Tensor], Tensor]:
@@ -182,7 +182,8 @@ class Files:
     def picture(self, *place, box: Box | None, reduction: float) -> Tensor:
         """The box of a picture, uint8 (3, height, width), with `scaled` smaller by at most `reduction`."""
         self.reader = self.reader or Reader(self.root)
-        return decode(self.reader.read(*place), box, reduction if self.scaled else 1)
+        *where, height, width = place
+        return decode(self.reader.read(*where), box, reduction if self.scaled else 1, (height, width))
 
 
 class Work(NamedTuple):
@@ -229,7 +230,8 @@ def _by_workers(
             places = part.places.take(pa.array(rows)).to_pydict().values()
             yield Work(list(zip(*places, strict=True)), np.stack([part.heights[rows], part.widths[rows]], 1), drawn)
 
-    several = {"prefetch_factor": _AHEAD, "multiprocessing_context": "forkserver"} if workers else {}
+    started = {"multiprocessing_context": "forkserver", "worker_init_fn": end_with_parent}
+    several = {"prefetch_factor": _AHEAD, **started} if workers else {}
     own = torch.Generator()  # else it draws from the one that dropout draws from, and an interruption shows
     options = {"batch_size": None, "sampler": works(), "collate_fn": _as_it_is, "generator": own, **several}
     loader = DataLoader(worker, num_workers=workers, **options)

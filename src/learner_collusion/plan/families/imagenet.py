@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ...data.registry import MIRROR_VARIABLE
 from ...errors import UserError
-from ...models.registry import title
+from ...models.registry import options_of, title
 from ...training.protocol import count_batches
 from .alike import alike
 from .users_class import check_has_class
@@ -105,9 +105,10 @@ def claims(config: dict) -> dict:
 def table(config: dict, paper: dict) -> dict:
     """What Table 1 takes: its lines, what a learner is built with, and whether the data set is the paper's."""
     classes = datasets(config)[config["imagenet"]["dataset"]]["classes"]
-    widths = {model: protocol(config, model)["width"] for model in config["imagenet"]["enabled"]}
+    protocols = {model: protocol(config, model) for model in config["imagenet"]["enabled"]}
+    built = {model: {"width": keys["width"], "options": options_of(model, keys)} for model, keys in protocols.items()}
     same = bool(of_the_paper(config, paper)["imagenet"])
-    return {"experiments": experiments(config, []), "classes": classes, "widths": widths, "of_the_paper": same}
+    return {"experiments": experiments(config, []), "classes": classes, "built": built, "of_the_paper": same}
 
 
 def of_the_paper(config: dict, paper: dict) -> dict[str, list[str]]:
