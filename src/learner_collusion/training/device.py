@@ -84,10 +84,8 @@ def lock_free_gpu(names: list[str], folder: Path | None = None) -> int | None:
     """The position of the first name that no other process has locked, locked until this process ends; None if all are."""
     folder = folder or Path(tempfile.gettempdir())
     for position, name in enumerate(names):
-        with (
-            contextlib.ExitStack() as opened,
-            contextlib.suppress(OSError),
-        ):  # held, or made by another user at this moment
+        # an error where it is held, or where another user makes it at this moment
+        with contextlib.ExitStack() as opened, contextlib.suppress(OSError):
             file = opened.enter_context(_opened(folder / f"learner-collusion-gpu-{name}.lock"))
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _locks.append(opened.pop_all())

@@ -30,7 +30,7 @@ from ..models.ensemble import Ensemble
 from . import interrupt
 
 T = TypeVar("T")
-_TO_SAVE = 60  # seconds that the others have when one has ended: the first writes a checkpoint
+_TO_LEAVE = 60  # seconds that the others have when one has ended, before they are killed
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def spawn(work: Callable[[Place, T], None], argument: T, processes: int) -> None
         team = multiprocessing.spawn(_spawned, (work, argument, processes, folder), processes, join=False)
         try:
             handed_on = False
-            while not team.join(timeout=1, grace_period=_TO_SAVE):
+            while not team.join(timeout=1, grace_period=_TO_LEAVE):
                 if interrupt.asked() and not handed_on:
                     handed_on = True
                     for pid in team.pids():
