@@ -20,10 +20,8 @@ ROOT = Path(__file__).parents[1]
 KEPT, PAGE = Path(__file__).with_suffix(".json"), ROOT / "docs/cluster.md"
 MARKS = "<!-- resources -->\n", "<!-- /resources -->\n"
 SUBMITTED = ("prepare", "tune", "train_tabular", "evaluate", "sensitivity", "train_images", "train_imagenet")
-RULES = {
-    "tune": ["tune_dataset"],
-    "prepare": ["prepare", "prepare_pictures"],
-}  # where they are not the one of the stage's name
+# Where they are not the one of the stage's name.
+RULES = {"tune": ["tune_dataset"], "prepare": ["prepare", "prepare_pictures"]}
 
 
 def read(folders: list[Path]) -> None:

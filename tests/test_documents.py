@@ -179,16 +179,8 @@ def test_the_site_builds_without_a_warning(tmp_path):
             if importlib.util.find_spec(package):
                 continue
         pytest.skip(f"{package} is not installed: `make docs` installs it")
-    command = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "--quiet",
-        "--fail-on-warning",
-        "--keep-going",
-        "docs",
-        str(tmp_path / "site"),
-    ]
+    options = ["--quiet", "--fail-on-warning", "--keep-going"]
+    command = [sys.executable, "-m", "sphinx", *options, "docs", str(tmp_path / "site")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     front = (tmp_path / "site/index.html").read_text(encoding="utf-8")

@@ -226,8 +226,7 @@ def training(index, mapping, tmp_path):
 def test_sigterm_that_reaches_every_process_ends_it_with_a_checkpoint(training, tmp_path, more):
     """Those that decode pictures get it first, and go on: the step in hand may wait for them."""
     process = training(*more)
-    by_age = members(process.pid)
-    helpers = [pid for pid in by_age if "forkserver" in Path(f"/proc/{pid}/cmdline").read_text()]
+    helpers = [pid for pid in members(process.pid) if "forkserver" in Path(f"/proc/{pid}/cmdline").read_text()]
     assert helpers
     for pid in helpers:
         os.kill(pid, signal.SIGTERM)

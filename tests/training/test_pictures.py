@@ -247,7 +247,7 @@ def test_a_picture_that_has_other_sides_now(tmp_path, workers, changes):
         epoch(data(index, replace(PROTOCOL, **changes), workers=workers))
 
 
-def test_what_a_killed_decoding_left_takes_no_room(index, tmp_path, capsys):
+def test_what_a_killed_decoding_left_takes_no_room(tmp_path):
     index = indexed(tmp_path, make.drawn())
     kept = picture_cache.keep(index, 30, 1).path
     kept.unlink()

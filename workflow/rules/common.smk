@@ -88,9 +88,8 @@ TEAM = IMAGENET["hardware"]
 PROCESSES, NODES = TEAM["gpus_per_job"], TEAM["nodes"]
 GPUS = 0 if TEAM["device"] == "cpu" else PROCESSES
 # On one node the stage starts a process for each GPU; on several srun does, where the rule has the resource `mpi`.
-CORES = (
-    TEAM["threads"] + TEAM["workers"]
-)  # of each process; srun does not take the job's
+# Of each process; srun does not take those of the job.
+CORES = TEAM["threads"] + TEAM["workers"]
 START = (
     f"srun --nodes={NODES} --ntasks={PROCESSES} --ntasks-per-node={PROCESSES // NODES} --cpus-per-task={CORES} --kill-on-bad-exit=1 "
     if NODES > 1
